@@ -1,0 +1,67 @@
+"""yocto: from raw text to a small language model that you can talk to.
+
+Names are loaded when they are first used, so that importing yocto costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from yocto.api import LanguageModel, load, train_tokenizer
+    from yocto.config import GPTConfig
+    from yocto.dataset.tokens import load_bin
+    from yocto.errors import YoctoError
+    from yocto.model.gpt import GPT
+    from yocto.tokenizer.base import BaseTokenizer
+    from yocto.tokenizer.bpe import BPETokenizer
+    from yocto.tokenizer.bpe_train import BPETrainer
+    from yocto.tokenizer.char import CharTokenizer
+    from yocto.tokenizer.store import load_tokenizer
+    from yocto.utils.progress import TqdmProgress
+
+_HOMES = {
+    "BPETokenizer": "yocto.tokenizer.bpe",
+    "BPETrainer": "yocto.tokenizer.bpe_train",
+    "BaseTokenizer": "yocto.tokenizer.base",
+    "CharTokenizer": "yocto.tokenizer.char",
+    "GPT": "yocto.model.gpt",
+    "GPTConfig": "yocto.config",
+    "LanguageModel": "yocto.api",
+    "TqdmProgress": "yocto.utils.progress",
+    "YoctoError": "yocto.errors",
+    "load": "yocto.api",
+    "load_bin": "yocto.dataset.tokens",
+    "load_tokenizer": "yocto.tokenizer.store",
+    "train_tokenizer": "yocto.api",
+}
+
+__all__ = [
+    "GPT",
+    "BPETokenizer",
+    "BPETrainer",
+    "BaseTokenizer",
+    "CharTokenizer",
+    "GPTConfig",
+    "LanguageModel",
+    "TqdmProgress",
+    "YoctoError",
+    "__version__",
+    "load",
+    "load_bin",
+    "load_tokenizer",
+    "train_tokenizer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'yocto' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Conversations: templates and turns, no input or output."""

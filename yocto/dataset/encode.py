@@ -1,0 +1,65 @@
+"""Documents to train.bin, val.bin and meta.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from yocto.dataset.split import SPLITS, split_documents
+from yocto.dataset.tokens import Meta, Tokens, bin_dtype, write_meta, write_split
+from yocto.errors import DataError
+from yocto.utils.progress import Progress
+
+
+@dataclass(frozen=True)
+class TokenMaker:
+    """What writing token files has to know of a tokenizer, which this layer does not import."""
+
+    encode: Callable[[str], Tokens]  # text taken as plain
+    vocab_size: int
+    end_id: int | None
+    sha256: str
+
+
+def write_dataset(
+    documents: Sequence[str],
+    maker: TokenMaker,
+    folder: Path,
+    *,
+    val_ratio: float,
+    sources: Sequence[str],
+    made_by: str,
+    progress: Progress,
+) -> Meta:
+    """Split the documents, encode them and write the files; meta.json comes last.
+
+    Raises DataError where nothing would be left to train on.
+    """
+    splits = split_documents(documents, val_ratio)
+    if not splits["train"]:
+        raise DataError(
+            f"{sum(map(len, documents))} characters are too few to train on",
+            "Give more text, or a smaller --val-ratio.",
+        )
+    # Stale until the new one is written: files in between belong to no meta.json.
+    (folder / "meta.json").unlink(missing_ok=True)
+    total = sum(len(document) for split in splits.values() for document in split)
+    metas = {}
+    with progress.task("encoding", total, "char") as task:
+
+        def parts(split: Sequence[str]) -> Iterator[tuple[Tokens, int]]:
+            for document in split:
+                yield maker.encode(document), len(document.encode("utf-8"))
+                task.advance(len(document))
+
+        for name in SPLITS:
+            metas[name] = write_split(
+                folder / f"{name}.bin", parts(splits[name]), maker.end_id,
+                bin_dtype(maker.vocab_size),
+            )  # fmt: skip
+    meta = Meta(
+        bin_dtype(maker.vocab_size), maker.vocab_size, maker.sha256, metas, list(sources), made_by
+    )
+    write_meta(folder, meta)
+    return meta

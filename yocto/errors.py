@@ -1,0 +1,57 @@
+"""Every error that yocto raises on purpose: one tree, so that one `except` catches all.
+
+    YoctoError                 what went wrong, and what to do next
+    ├── ConfigError            a setting that is unknown, of the wrong type or out of range
+    ├── DataError              text or token files that are missing, damaged or too small
+    ├── TokenizerError         text or ids that a tokenizer can't handle
+    │   └── TokenizerFileError a tokenizer file that can't be read
+    ├── CheckpointError        a checkpoint that is missing, damaged or newer than this yocto
+    ├── RunError               a training run that can't start or go on
+    └── ChatError              a message that can't be answered
+"""
+
+from __future__ import annotations
+
+
+class YoctoError(Exception):
+    """A failure with a next step.
+
+    message: what is wrong and where, one line.
+    hint: what to do or type next; empty when nothing can be done.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class ConfigError(YoctoError):
+    """A setting that is unknown, of the wrong type or out of range."""
+
+
+class DataError(YoctoError):
+    """Text or token files that are missing, damaged or too small."""
+
+
+class TokenizerError(YoctoError):
+    """Text or ids that a tokenizer can't handle."""
+
+
+class TokenizerFileError(TokenizerError):
+    """A tokenizer file that can't be read; the message names the file and the fault."""
+
+
+class CheckpointError(YoctoError):
+    """A checkpoint that is missing, damaged or written by a newer yocto."""
+
+
+class RunError(YoctoError):
+    """A training run that can't start or go on."""
+
+
+class ChatError(YoctoError):
+    """A message that can't be answered."""

@@ -1,0 +1,1 @@
+"""Named settings, in the format that --config reads."""

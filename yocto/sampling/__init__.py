@@ -1,0 +1,1 @@
+"""From logits to ids; knows nothing of text."""

@@ -1,0 +1,215 @@
+"""Byte-level BPE: any text, any bytes, never an unknown token.
+
+Source of the method: Sennrich et al. 2016 (arXiv:1508.07909), on bytes as in GPT-2 (Radford et al.
+2019). A text is cut into pieces by a split pattern; within each piece the pair of neighbours that
+was learnt first is merged, again and again, until no learnt pair is left.
+"""
+
+from __future__ import annotations
+
+import heapq
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
+
+import regex
+
+from yocto.errors import TokenizerError
+from yocto.tokenizer.base import BaseTokenizer, check_special_tokens, sorted_by_id
+from yocto.tokenizer.byte_level import ALPHABET
+from yocto.tokenizer.patterns import make_splitter
+
+Normalization = Literal["none", "nfc", "nfkc"]
+# (left id, right id) -> (rank: lower merges first, id of the merged token)
+Ranks = dict[tuple[int, int], tuple[int, int]]
+
+_SHORT = 48  # a piece of up to so many bytes is merged by plain scanning, which is quicker there
+_CACHED = 64  # pieces of up to so many bytes are remembered …
+_CACHE_SIZE = 1 << 18  # … up to so many of them
+
+
+class BPETokenizer(BaseTokenizer):
+    """Byte-level BPE from a vocabulary and its merges.
+
+    vocab: token -> id; must hold all 256 single bytes and what the merges make.
+    merges: pairs of tokens, the first learnt first.
+    pattern: the name of a split pattern, or a regex.
+    special_tokens: text -> id, ids of their own.
+    normalize: Unicode form that text is brought into first; then decode gives the normalised text.
+    ignore_merges: a piece that is a token as a whole is taken as that token, merges or not.
+    """
+
+    kind = "byte-bpe"
+
+    def __init__(
+        self,
+        vocab: Mapping[bytes, int],
+        merges: Sequence[tuple[bytes, bytes]],
+        pattern: str = "gpt2",
+        special_tokens: Mapping[str, int] | None = None,
+        normalize: Normalization = "none",
+        ignore_merges: bool = False,
+    ) -> None:
+        self.vocab = dict(vocab)
+        self.merges = list(merges)
+        self.pattern = pattern
+        self.special_tokens = sorted_by_id(special_tokens or {})
+        self.normalize = normalize
+        self.ignore_merges = ignore_merges
+        check_special_tokens(list(self.special_tokens))
+        self._build()
+
+    def _build(self) -> None:
+        """Everything that follows from the fields above, made in one place."""
+        self._split = make_splitter(self.pattern)
+        self._token_bytes = {i: token for token, i in self.vocab.items()}
+        for text, i in self.special_tokens.items():
+            if i in self._token_bytes:
+                raise TokenizerError(f"id {i} stands for {text!r} and another token")
+            self._token_bytes[i] = text.encode("utf-8")
+        if len(self._token_bytes) != len(self.vocab) + len(self.special_tokens):
+            raise TokenizerError("two tokens of the vocabulary have the same id")
+        if min(self._token_bytes, default=0) < 0:
+            raise TokenizerError("a token of the vocabulary has a negative id")
+        try:
+            self._byte_ids = [self.vocab[bytes([b])] for b in range(256)]
+        except KeyError as error:
+            raise TokenizerError(f"the vocabulary lacks the single byte {error}") from None
+        self._ranks: Ranks = {}
+        for rank, (left, right) in enumerate(self.merges):
+            try:
+                pair = self.vocab[left], self.vocab[right]
+                self._ranks[pair] = rank, self.vocab[left + right]
+            except KeyError as error:
+                raise TokenizerError(f"merge {rank} needs {error}, which is no token") from None
+        self._cache = _PieceCache(self._encode_piece)
+
+    @classmethod
+    def train(cls, texts: Iterable[str], **options: Any) -> BPETokenizer:
+        """Learn merges from texts; options are those of BPETrainer."""
+        from yocto.tokenizer.bpe_train import BPETrainer
+
+        return BPETrainer(**options).train(texts)
+
+    @property
+    def vocab_size(self) -> int:
+        """One more than the largest id."""
+        return max(self._token_bytes) + 1
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes of one token, or the text of a special token."""
+        try:
+            return self._token_bytes[token_id]
+        except KeyError:
+            raise TokenizerError(
+                f"id {token_id} is not in the vocabulary of {self.vocab_size}"
+            ) from None
+
+    # ------------------------------------------------------------------------------------ encode
+
+    def _encode_plain(self, text: str) -> list[int]:
+        if self.normalize != "none":
+            text = unicodedata.normalize(self.normalize.upper(), text)  # type: ignore[arg-type]
+        cache = self._cache
+        ids: list[int] = []
+        for piece in self._split(text):
+            ids += cache[piece]
+        return ids
+
+    def encode_bytes(self, data: bytes) -> list[int]:
+        """The ids of any bytes. Bytes that are no UTF-8 are pieces of their own, and come back."""
+        ids: list[int] = []
+        # surrogateescape turns each bad byte into a lone surrogate, which no valid text holds.
+        for run in regex.split(r"([\uDC80-\uDCFF]+)", data.decode("utf-8", "surrogateescape")):
+            if run and "\udc80" <= run[0] <= "\udcff":
+                ids += self._encode_chunk(run.encode("utf-8", "surrogateescape"))
+            elif run:
+                ids += self._encode_plain(run)
+        return ids
+
+    def _encode_piece(self, piece: str) -> list[int]:
+        return self._encode_chunk(piece.encode("utf-8"))
+
+    def _encode_chunk(self, data: bytes) -> list[int]:
+        if self.ignore_merges and data in self.vocab:
+            return [self.vocab[data]]
+        ids = [self._byte_ids[b] for b in data]
+        return merge_by_scan(ids, self._ranks) if len(ids) <= _SHORT else merge_by_heap(
+            ids, self._ranks
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------------------------- files
+
+    def files(self) -> dict[str, str]:
+        """tokenizer.json in Hugging Face's format, and GPT-2's vocab.json and merges.txt."""
+        from yocto.tokenizer.huggingface import bpe_files
+
+        return bpe_files(self)
+
+
+class _PieceCache(dict[str, list[int]]):
+    """Piece -> ids, filled when a piece is first seen, bounded in size."""
+
+    def __init__(self, encode_piece: Any) -> None:
+        super().__init__()
+        self.encode_piece = encode_piece
+
+    def __missing__(self, piece: str) -> list[int]:
+        ids = cast("list[int]", self.encode_piece(piece))
+        if len(piece) <= _CACHED:
+            if len(self) >= _CACHE_SIZE:
+                self.clear()
+            self[piece] = ids
+        return ids
+
+
+def merge_by_scan(ids: list[int], ranks: Ranks) -> list[int]:
+    """Merge the pair of lowest rank (the leftmost of equals) until none is left; O(n²), but short."""
+    while len(ids) > 1:
+        best = min(((ranks.get(pair, _NEVER), i) for i, pair in enumerate(zip(ids, ids[1:]))))  # noqa: B905
+        (rank, merged), at = best
+        if rank == _NEVER[0]:
+            break
+        ids[at : at + 2] = [merged]
+    return ids
+
+
+_NEVER = (1 << 62, -1)
+
+
+def merge_by_heap(ids: list[int], ranks: Ranks) -> list[int]:
+    """The same result as merge_by_scan in O(n log n).
+
+    Tokens are nodes of a linked list that stay at the place of their first byte; `ids[i] = -1` marks
+    a node that was merged into the one before it. The heap holds (rank, place, left, right) of each
+    pair when it arose; an entry whose place holds other tokens by now is out of date and skipped.
+    """
+    n = len(ids)
+    after, before = list(range(1, n + 1)), list(range(-1, n - 1))
+    heap: list[tuple[int, int, int, int]] = []
+
+    def offer(i: int) -> None:
+        pair = ids[i], ids[after[i]]
+        if pair in ranks:
+            heapq.heappush(heap, (ranks[pair][0], i, *pair))
+
+    for i in range(n - 1):
+        offer(i)
+    while heap:
+        _, i, left, right = heapq.heappop(heap)
+        j = after[i]
+        if ids[i] != left or j == n or ids[j] != right:
+            continue
+        ids[i], ids[j] = ranks[left, right][1], -1
+        after[i] = after[j]
+        if after[j] < n:
+            before[after[j]] = i
+            offer(i)
+        if before[i] >= 0:
+            offer(before[i])
+    return [i for i in ids if i >= 0]
+
+
+def byte_vocab() -> dict[bytes, int]:
+    """The 256 single bytes with the ids that a trained vocabulary starts with."""
+    return {token: i for i, token in enumerate(ALPHABET)}

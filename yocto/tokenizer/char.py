@@ -1,0 +1,107 @@
+"""One character, one id: the smallest tokenizer that works, and nanoGPT's `char` data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from yocto.errors import TokenizerError, TokenizerFileError
+from yocto.tokenizer.base import BaseTokenizer, check_special_tokens, check_text, split_special
+
+FORMAT = "yocto-char"
+VERSION = 1
+
+
+class CharTokenizer(BaseTokenizer):
+    """A vocabulary of characters, in the order of their code points as nanoGPT has it.
+
+    characters: each one once. special_tokens: get the ids after the last character.
+    """
+
+    kind = "char"
+
+    def __init__(self, characters: Iterable[str], special_tokens: Iterable[str] = ()) -> None:
+        self.itos = list(characters)
+        self.stoi = {character: i for i, character in enumerate(self.itos)}
+        special = list(special_tokens)
+        check_special_tokens(special)
+        if len(self.stoi) != len(self.itos) or any(len(c) != 1 for c in self.itos):
+            raise TokenizerError("a char vocabulary takes single characters, each one once")
+        check_text("".join(self.itos))
+        self.special_tokens = {token: len(self.itos) + i for i, token in enumerate(special)}
+        self._bytes = [text.encode("utf-8") for text in [*self.itos, *special]]
+
+    @classmethod
+    def train(
+        cls, texts: Iterable[str], *, special_tokens: Iterable[str] = (), **options: Any
+    ) -> CharTokenizer:
+        """Collect the characters of texts; the text of special tokens does not count."""
+        if options:
+            raise TokenizerError(f"a char tokenizer has no option {next(iter(options))!r}")
+        special = list(special_tokens)
+        characters: set[str] = set()
+        for text in [texts] if isinstance(texts, str) else texts:
+            check_text(text)
+            for part in split_special(text, special):
+                if part not in special:
+                    characters.update(part)
+        return cls(sorted(characters), special)
+
+    @property
+    def vocab_size(self) -> int:
+        """Characters and special tokens."""
+        return len(self._bytes)
+
+    def _encode_plain(self, text: str) -> list[int]:
+        try:
+            return [self.stoi[character] for character in text]
+        except KeyError:
+            unknown = sorted(set(text) - self.stoi.keys())
+            shown = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in unknown[:10])
+            more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
+            raise TokenizerError(
+                f"not in the vocabulary of {len(self.itos)} characters: {shown}{more}",
+                "Leave these characters out, or train on text that has them.",
+            ) from None
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The UTF-8 of one character, or the text of a special token."""
+        if not 0 <= token_id < len(self._bytes):
+            raise TokenizerError(f"id {token_id} is outside the vocabulary of {self.vocab_size}")
+        return self._bytes[token_id]
+
+    def files(self) -> dict[str, str]:
+        """vocab.json: stoi and itos as nanoGPT's meta.pkl has them, and the special tokens."""
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "stoi": self.stoi,
+            "itos": {str(i): character for i, character in enumerate(self.itos)},
+            "special_tokens": self.special_tokens,
+        }
+        return {"vocab.json": json.dumps(content, ensure_ascii=False, indent=1) + "\n"}
+
+    @classmethod
+    def from_json(cls, content: Any, path: str) -> CharTokenizer:
+        """Make a tokenizer of what vocab.json holds; a TokenizerFileError names the fault."""
+
+        def fault(what: str) -> TokenizerFileError:
+            return TokenizerFileError(f"{path}: {what}", "Make it anew with yocto prepare-char.")
+
+        if content.get("version") != VERSION:
+            raise fault(f"version {content.get('version')!r} is not {VERSION}, which this yocto reads")
+        stoi, special = content.get("stoi"), content.get("special_tokens", {})
+        for name, table in (("stoi", stoi), ("special_tokens", special)):
+            if not isinstance(table, dict) or not all(type(i) is int for i in table.values()):
+                raise fault(f"{name} is not a table of ids")
+        ids = sorted([*stoi.values(), *special.values()])
+        in_order = sorted(stoi, key=stoi.__getitem__)
+        if ids != list(range(len(ids))) or (special and stoi and min(special.values()) < len(stoi)):
+            raise fault("ids are not 0, 1, 2, … with the special tokens last")
+        if content.get("itos") != {str(i): character for i, character in enumerate(in_order)}:
+            raise fault("itos and stoi differ")
+        try:
+            return cls(in_order, sorted(special, key=special.__getitem__))
+        except TokenizerError as error:
+            raise fault(error.message) from error

@@ -1,0 +1,87 @@
+r"""How text is cut into pieces before merging: the named split patterns, and any regex.
+
+BPE never merges across pieces, so the pattern decides what a token can be: a word with its leading
+space, a run of digits, a run of punctuation. The sources are the published patterns of GPT-2
+(openai/gpt-2), cl100k and o200k (openai/tiktoken), Llama 3 (meta-llama) and Qwen2 (Qwen).
+
+They are written so that Python's `regex`, Rust's engines and Oniguruma (which Hugging Face's
+tokenizers uses) read them alike: `\p{N}{1,3}` instead of `\p{N}{1,3}+`, whose last sign means
+"possessive" to one engine and "repeat" to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import regex
+
+from yocto.errors import TokenizerError
+
+_CONTRACTION = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+_UPPER = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}"
+_LOWER = r"\p{Ll}\p{Lm}\p{Lo}\p{M}"
+
+NAMED_PATTERNS: dict[str, str] = {
+    "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    "gpt4": r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
+    "gpt4o": rf"[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]*[{_LOWER}]+{_CONTRACTION}?"
+    rf"|[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]+[{_LOWER}]*{_CONTRACTION}?"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "llama3": rf"{_CONTRACTION}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "qwen2": rf"{_CONTRACTION}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+}
+
+
+def pattern_regex(pattern: str) -> str:
+    """The regex behind a pattern's name; any other text is a regex already."""
+    return NAMED_PATTERNS.get(pattern, pattern)
+
+
+def pattern_name(expression: str) -> str:
+    """The name of a regex that has one, else the regex itself."""
+    for name, named in NAMED_PATTERNS.items():
+        if named == expression:
+            return name
+    return expression
+
+
+def make_splitter(pattern: str) -> Callable[[str], list[str]]:
+    r"""A function that cuts text into pieces which, joined, are the text again.
+
+    What a regex does not match becomes pieces of its own between the matches, as in Hugging Face's
+    Split(behavior="isolated"). `\s` means Unicode's White_Space, as it does to Rust and Oniguruma;
+    Python's own `\s` takes U+001C to U+001F too.
+    """
+    expression = pattern_regex(pattern)
+    portable = regex.sub(
+        r"\\.", lambda m: {r"\s": r"\p{White_Space}", r"\S": r"\P{White_Space}"}.get(m[0], m[0]),
+        expression, flags=regex.DOTALL,
+    )  # fmt: skip
+    try:
+        compiled = regex.compile(portable)
+    except (regex.error, RecursionError, OverflowError) as error:
+        known = ", ".join(NAMED_PATTERNS)
+        raise TokenizerError(
+            f"the split pattern {pattern!r} is no valid regex: {error}",
+            f"Use one of {known}, or mend the regex.",
+        ) from error
+    if pattern_name(expression) in NAMED_PATTERNS:
+        return compiled.findall  # matches every character, so there is nothing between the matches
+    return lambda text: list(_with_gaps(compiled, text))
+
+
+def _with_gaps(compiled: regex.Pattern[str], text: str) -> Iterator[str]:
+    end = 0
+    for match in compiled.finditer(text):
+        start, stop = match.span()
+        if start == stop:
+            continue
+        if start > end:
+            yield text[end:start]
+        yield text[start:stop]
+        end = stop
+    if end < len(text):
+        yield text[end:]

@@ -1,0 +1,71 @@
+"""Which device and number format to compute with."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from yocto.errors import ConfigError
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of that name; "auto" takes a CUDA GPU, else Apple's, else the CPU."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise ConfigError(f"device {name!r} is unknown", "Use auto, cpu, cuda, cuda:N or mps.")
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available[device.type]:
+        raise ConfigError(f"this torch finds no device {name!r}", "Use --device auto or cpu.")
+    return device
+
+
+def pick_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The number format of matrix products; "auto" is bfloat16 on a GPU that computes with it.
+
+    On a CPU "auto" is float32: without special instructions bfloat16 is many times slower there.
+    """
+    if name != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.bfloat16
+    return torch.float32
+
+
+def describe_device(device: torch.device) -> str:
+    """A device in words: "cpu, 2 threads", "cuda:0, NVIDIA H200"."""
+    if device.type == "cpu":
+        threads = torch.get_num_threads()
+        return f"cpu, {threads} thread{'s' if threads != 1 else ''}"
+    if device.type == "cuda":
+        return f"{device}, {torch.cuda.get_device_name(device)}"
+    return str(device)
+
+
+def available_memory(device: torch.device) -> int | None:
+    """Free memory in bytes, where the system tells."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all that it was asked, so that a clock tells the truth."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

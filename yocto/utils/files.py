@@ -1,0 +1,125 @@
+"""Files that are whole or not there: atomic writes, checksums, JSON with good errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from yocto.errors import YoctoError
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write to a temporary file beside `path`; on success fsync it and rename it to `path`.
+
+    A kill at any moment leaves the previous file whole. Errors of the disk become a YoctoError.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Hidden, so that a file left by a kill is never taken for a result.
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner can read
+        temporary.replace(path)
+        fsync_dir(path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_dir(path: Path) -> Iterator[Path]:
+    """Fill a temporary folder beside `path`; on success fsync it all and rename it to `path`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        for file in sorted(temporary.rglob("*")):
+            if file.is_file():
+                with file.open("rb") as opened:
+                    os.fsync(opened.fileno())
+        fsync_dir(temporary)
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.rename(path)
+        fsync_dir(path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def fsync_dir(path: Path) -> None:
+    """Make a rename in this folder survive a power cut (where the system can)."""
+    if os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _cannot_write(path: Path, error: OSError) -> YoctoError:
+    reason = error.strerror or str(error)
+    return YoctoError(
+        f"can't write {path}: {reason}", "Free some space or choose another folder for the output."
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically, newlines as they are."""
+    with atomic_file(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
+    """Write JSON atomically, non-ASCII characters as themselves."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+
+
+def read_json(path: Path, error: type[YoctoError], hint: str = "") -> Any:
+    """Read a JSON file; whatever is wrong with it is raised as `error`, which names the file."""
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as problem:
+        raise error(f"can't read {path}: {problem.strerror or problem}", hint) from problem
+    except (ValueError, RecursionError) as problem:
+        raise error(f"{path} is not valid JSON: {problem}", hint) from problem
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def shipped_file(name: str) -> Path | None:
+    """Where a file of the repository's data/ lies: in a clone, or inside an installed package."""
+    package = Path(__file__).parent.parent
+    for folder in (package.parent / "data", package / "data"):
+        if (folder / name).is_file():
+            return folder / name
+    return None
