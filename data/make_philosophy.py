@@ -2,9 +2,10 @@
 
     python data/make_philosophy.py [--out data/philosophy.txt] [--seed 1]
 
-The word lists and the clauses about each topic live in philosophy_lexicon.txt; this file is
-the grammar that joins them. The output depends only on the seed and the lexicon: all chance
-comes from random.Random(seed).random(), which is the same on every system and Python version.
+The word lists and the clauses about each topic live in philosophy_lexicon.txt, the sentence
+frames in philosophy_frames.py; this file joins them. The output depends only on the seed and
+those two files: all chance comes from random.Random(seed).random(), which gives the same
+numbers on every system and Python version.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import philosophy_frames as frames
 
@@ -24,10 +25,11 @@ HERE = Path(__file__).resolve().parent
 SIZE = 2_560_000  # characters in the whole file, about
 SHARES = {"chat": 0.62, "dialogue": 0.14, "tale": 0.12, "aphorism": 0.12}
 SENTENCE_LIMIT = 11  # no sentence occurs more often than this in the whole file
+MOST_PAIRS = 4  # of User and Assistant turns in one block
 ENDS_WITH_CVC = re.compile(r"^[^aeiou]*[aeiou][^aeiouwxy]$")  # stir, dig: double the last letter
 SLOT = re.compile(r"\{([^{}]+)\}")
 SPEAKER = re.compile(r"^[A-Z][a-z]+: ")
-VOWEL_SOUND = re.compile(r"(?!one\b|use|uni|eu|ewe)[aeiou]|hour(?!gl.*x)|honest|heir|honor", re.I)
+VOWEL_SOUND = re.compile(r"(?!one\b|use|uni|eu|ewe)[aeiou]|hour|honest|heir|honor", re.I)
 
 T = TypeVar("T")
 
@@ -184,7 +186,8 @@ class Ledger:
         """Enter a block, or refuse it whole if a sentence or the block is over its limit."""
         new = Counter(key for line in lines for key in sentence_keys(line))
         block = "\n".join(lines)
-        if block in self._blocks or any(self._count[k] + n > SENTENCE_LIMIT for k, n in new.items()):
+        full = any(self._count[key] + n > SENTENCE_LIMIT for key, n in new.items())
+        if full or block in self._blocks:
             return False
         self._count.update(new)
         self._blocks[block] = True
@@ -202,16 +205,19 @@ class Writer:
         self.inflector = Inflector(rows_of(sections["irregular"]))
         self.concepts = read_concepts(sections["concepts"])
         self.by_name = {concept.name: concept for concept in self.concepts}
+        self._stock: dict[str, Sequence[Any]] = {}
         self._decks: dict[str, Deck] = {}
+        self._form = ""
         self._frame_decks: dict[int, Deck] = {}
         self.topics = Deck(self.concepts, chance)
         for name in frames.WORD_SECTIONS:
-            self._decks[name] = Deck(words_of(sections[name]), chance)
+            self._stock[name] = words_of(sections[name])
         for name in frames.ROW_SECTIONS:
-            rows = rows_of(sections[name])
-            self._decks[name] = Deck(rows, chance)
-        self._goods = Deck(self._pair_goods(sections), chance)
-        self._foods = Deck(self._pair_foods(sections), chance)
+            self._stock[name] = rows_of(sections[name])
+        self._stock["goods"] = self._pair_goods(sections)
+        self._stock["foods"] = self._pair_foods(sections)
+        served = [pair for pair in self._stock["foods"] if pair[1] in frames.DISHES]
+        self._stock["meals"] = served
         self._teachers = rows_of(sections["teachers"])
         self._teacher_deck = Deck(self._teachers, chance)
         self.begin()
@@ -232,6 +238,7 @@ class Writer:
         """Start a block about a topic (a new one from the deck unless it is given)."""
         self.concept = concept or self.topics.deal()
         self.bound: dict[str, str] = {}
+        self.failed = self.stale = False
         self._said: dict[str, bool] = {}
         self._frames_used: dict[str, bool] = {}
 
@@ -241,33 +248,42 @@ class Writer:
         """A clause about the topic that this block has not used yet, if one is left."""
         options = self.concept.clauses[field]
         fresh = [option for option in options if option not in self._said]
+        self.stale = self.stale or not fresh
         clause = self.chance.choose(fresh or options)
         self._said[clause] = True
         return clause
 
-    def _bind(self, slot: str) -> None:
+    def _deal(self, name: str) -> Any:
+        """Deal from a list; each form asked for has its own deck, so that all forms occur."""
+        key = f"{name} {self._form}"
+        if key not in self._decks:
+            self._decks[key] = Deck(self._stock[name], self.chance)
+        return self._decks[key].deal()
+
+    def _bind(self, slot: str, how: str = "") -> None:
         """Draw the words of one slot family, and keep them for the rest of the sentence group."""
         stem = slot.rstrip("0123456789")
         number = slot[len(stem) :]
+        self._form = f"{stem} {how}"
         bind = getattr(self, f"_bind_{frames.SLOT_FAMILY[stem]}", None)
         if bind is not None:
             bind(number)
         else:
-            self.bound[slot] = self._decks[frames.SLOT_FAMILY[stem]].deal()
+            self.bound[slot] = self._deal(frames.SLOT_FAMILY[stem])
 
     def _bind_person(self, number: str) -> None:
         woman = self.chance.number() < 0.5
         taken = [self.bound.get(f"name{n}") for n in ("", "1", "2", "3")]
-        name = self._decks["women" if woman else "men"].deal()
+        name = self._deal("women" if woman else "men")
         while name in taken:
-            name = self._decks["women" if woman else "men"].deal()
+            name = self._deal("women" if woman else "men")
         forms = ("she", "her", "her", "woman") if woman else ("he", "him", "his", "man")
         keys = ("they", "them", "their", "person")
         self.bound[f"name{number}"] = name
         self.bound.update({key + number: form for key, form in zip(keys, forms, strict=True)})
 
     def _bind_trade(self, number: str) -> None:
-        trade, verb, thing, tool, place = self._decks["trades"].deal()
+        trade, verb, thing, tool, place = self._deal("trades")
         self.bound.update({f"trade{number}": trade, f"tool{number}": tool, f"shop{number}": place})
         self._bind_action(f"act{number}", verb, thing)
 
@@ -277,45 +293,53 @@ class Writer:
             self.bound[f"{key}_{form}"] = f"{self.inflector.verb(form, verb)} {thing}"
 
     def _bind_deed(self, number: str) -> None:
-        verb, thing, topic = self._decks["deeds"].deal()
+        verb, thing, topic = self._deal("deeds")
         self._bind_action(f"deed{number}", verb, thing)
         self.bound[f"deedtopic{number}"] = topic
 
     def _bind_misdeed(self, number: str) -> None:
-        verb, thing, topic = self._decks["misdeeds"].deal()
+        verb, thing, topic = self._deal("misdeeds")
         self._bind_action(f"misdeed{number}", verb, thing)
         self.bound[f"misdeedtopic{number}"] = topic
 
     def _bind_good(self, number: str) -> None:
-        good, adjectives = self._goods.deal()
+        good, adjectives = self._deal("goods")
         self.bound[f"good{number}"] = good
         self.bound[f"goodadj{number}"] = self.chance.choose(adjectives)
 
     def _bind_food(self, number: str) -> None:
-        self.bound[f"food{number}"], self.bound[f"holder{number}"] = self._foods.deal()
+        self.bound[f"food{number}"], self.bound[f"holder{number}"] = self._deal("foods")
+
+    def _bind_meal(self, number: str) -> None:
+        self.bound[f"meal{number}"], self.bound[f"dish{number}"] = self._deal("meals")
 
     def _bind_teacher(self, number: str) -> None:
         """A creature or thing that stands for the topic at hand, if the lexicon has one."""
-        mine = [t for t in self._teachers if self.concept.name in t[2].split(", ")]
+        mine = [t for t in self.teachers_of(self.concept) if t[0] not in self._said]
+        self.stale = self.stale or not mine
         noun, does, _ = self.chance.choose(mine) if mine else self._teacher_deck.deal()
+        self._said[noun] = True
         self.bound[f"teacher{number}"], self.bound[f"lesson{number}"] = noun, does
 
+    def teachers_of(self, concept: Concept) -> list[list[str]]:
+        return [row for row in self._teachers if concept.name in row[2].split(", ")]
+
     def _bind_manner(self, number: str) -> None:
-        self.bound[f"manner{number}"], self.bound[f"adverb{number}"] = self._decks["manners"].deal()
+        self.bound[f"manner{number}"], self.bound[f"adverb{number}"] = self._deal("manners")
 
     def _bind_quality(self, number: str) -> None:
-        plain, more = self._decks["qualities"].deal()
+        plain, more = self._deal("qualities")
         self.bound.update({f"quality{number}": plain, f"more{number}": more})
 
     def _bind_feeling(self, number: str) -> None:
-        feeling, topic = self._decks["feelings"].deal()
+        feeling, topic = self._deal("feelings")
         self.bound.update({f"feeling{number}": feeling, f"feelingtopic{number}": topic})
 
     def _bind_subject(self, number: str) -> None:
-        who, does = self._decks["subjects"].deal()
+        who, does = self._deal("subjects")
         self.bound.update({f"who{number}": who, f"whodo{number}": does})
 
-    def _value(self, slot: str) -> str:
+    def _value(self, slot: str, how: str = "") -> str:
         concept = self.concept
         if slot in ("c", "adj", "opp"):
             return {"c": concept.name, "adj": concept.adj, "opp": concept.opp}[slot]
@@ -324,12 +348,12 @@ class Writer:
         elif slot in concept.clauses:
             return self._clause(slot)
         elif slot not in self.bound:
-            self._bind(slot)
+            self._bind(slot, how)
         return self.bound[slot]
 
     def _fill_slot(self, match: re.Match[str]) -> str:
         how, _, slot = match[1].rpartition(" ")
-        value = self._value(slot)
+        value = self._value(slot, how)
         if how == "a":
             return with_article(value)
         if how == "pl":
@@ -353,14 +377,19 @@ class Writer:
         return frame
 
     def say(self, options: Sequence[str]) -> str:
-        """One filled frame that the ledger still has room for; loose slots are drawn anew."""
+        """One filled frame that says nothing stale and that the ledger still has room for.
+
+        If none is found, the last try is returned and the block is marked as failed.
+        """
         text = ""
         for _ in range(12):
             bound, said = dict(self.bound), dict(self._said)
+            self.stale = False
             text = self.fill(self.deal_frame(options))
-            if self.ledger.has_room(text):
+            if not self.stale and self.ledger.has_room(text):
                 return text
             self.bound, self._said = bound, said
+        self.failed = True
         return text
 
     def fresh(self, options: Sequence[str]) -> str:
@@ -379,8 +408,14 @@ def support(w: Writer, count: int) -> list[str]:
     """Further true sentences about the topic, each from a different family of frames."""
     kind = w.concept.kind
     families = [frames.DOES, frames.SEEN, frames.IMAGE, frames.HOW[kind], frames.WHY[kind]]
-    families += [frames.DOES, frames.ENEMY[kind], frames.LEXICAL[kind], frames.LEXICAL[kind]]
-    if any(w.concept.name in teacher[2].split(", ") for teacher in w._teachers):
+    families += [
+        frames.DOES,
+        frames.ENEMY[kind],
+        frames.KINSHIP[kind],
+        frames.LEXICAL[kind],
+        frames.LEXICAL[kind],
+    ]
+    if w.teachers_of(w.concept):
         families.append(frames.TEACHER)
     return [w.fresh(family) for family in w.chance.shuffled(families)[:count]]
 
@@ -400,15 +435,14 @@ def topic_pair(w: Writer, later: bool) -> list[str]:
     kind = w.concept.kind
     names = frames.QUESTIONS_BY_KIND[kind]
     name = w.chance.choose(names)
-    if name == "teacher" and not any(w.concept.name in t[2].split(", ") for t in w._teachers):
+    if name == "teacher" and not w.teachers_of(w.concept):
         name = "what"
     asks, answers = frames.QUESTIONS[name]
     w.bound = {key: w.bound[key] for key in frames.KEPT_SLOTS if key in w.bound}
     question = w.say(asks)
-    if later and w.chance.number() < 0.5 and not question.startswith("I "):
-        lead = w.chance.choose(frames.FOLLOW_LEADS)
-        question = lead + question[0].lower() + question[1:]
-        question = re.sub(r"\bi\b", "I", question)
+    plain = question.endswith("?") and not question.startswith("I ")
+    if later and plain and w.chance.number() < 0.5:
+        question = w.chance.choose(frames.FOLLOW_LEADS) + question[0].lower() + question[1:]
     answer = [w.say(answers[kind] if isinstance(answers, dict) else answers)]
     answer += support(w, few(w, (0.22, 0.4, 0.28, 0.1)))
     return [f"User: {question}", "Assistant: " + " ".join(answer)]
@@ -434,7 +468,7 @@ def personal_chat(w: Writer, slot: str, asks: Sequence[str], answers: Sequence[s
     """The user tells a feeling or a deed; the answer names it and its topic."""
     w._bind(slot)
     w.concept = w.by_name[w.bound[f"{slot}topic"]]
-    w.bound["kin"] = w._decks["kin"].deal()
+    w._bind("kin")
     question = w.say(asks)
     answer = [w.say(answers), *support(w, 1 + few(w, (0.6, 0.4)))]
     lines = [f"User: {question}", "Assistant: " + " ".join(answer)]
@@ -489,7 +523,7 @@ CHAT_KINDS: tuple[tuple[float, Callable[[Writer], list[str]]], ...] = (
 
 def chat(w: Writer) -> list[str]:
     odds = tuple(share for share, _ in CHAT_KINDS)
-    return CHAT_KINDS[few(w, odds)][1](w)
+    return CHAT_KINDS[few(w, odds)][1](w)[: 2 * MOST_PAIRS]
 
 
 # ---------------------------------------------------------------- dialogues, tales, aphorisms
@@ -521,10 +555,12 @@ def quoted(w: Writer, speaker: int, sentences: list[str]) -> str:
     first = sentences[0]
     end = first[-1]
     mark = "," if end == "." else end
-    verb = "asked" if end == "?" else w.chance.choose(("said", "answered", "replied"))
+    verb = "said" if speaker == 1 else w.chance.choose(("said", "answered", "replied"))
+    verb = "asked" if end == "?" else verb
     tag = w.fresh(frames.TAGS)
+    tag = tag[0].lower() + tag[1:]
     name = w.bound[f"name{speaker}"]
-    text = f'"{first[:-1]}{mark}" {verb} {name} {tag}.'.replace(" .", ".")
+    text = f'"{first[:-1]}{mark}" {verb} {name} {tag}.'
     for more in sentences[1:]:
         pronoun = w.bound[f"they{speaker}"]
         again = w.chance.choose(("added", "went on", "said"))
@@ -565,7 +601,7 @@ def make_blocks(w: Writer, kind: str, size: int) -> list[str]:
     while size > 0:
         w.begin()
         lines = MAKERS[kind](w)
-        if w.ledger.accept(lines):
+        if not w.failed and w.ledger.accept(lines):
             blocks.append("\n".join(lines))
             size -= len(blocks[-1]) + 2
     return blocks

@@ -1,0 +1,216 @@
+"""Checkpoints: a folder that holds all that a model needs, and never half of it.
+
+    checkpoints/<run>/
+      step-000500/  model.safetensors  config.json  the tokenizer's files  trainer.pt
+      latest  best  each names a step
+      metrics.jsonl
+
+config.json holds the SHA-256 of the other files, so that a damaged checkpoint is noticed.
+trainer.pt holds tensors and plain values and is read with weights_only=True: nothing runs on load.
+"""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_model
+
+from yocto.config import GPTConfig
+from yocto.errors import CheckpointError, ConfigError, TokenizerError
+from yocto.model.gpt import GPT
+from yocto.tokenizer.base import BaseTokenizer
+from yocto.tokenizer.store import load_tokenizer
+from yocto.utils.files import atomic_dir, read_json, sha256_file, write_json, write_text
+
+FORMAT = "yocto-checkpoint"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint's folder, its config.json read and checked; weights are read on demand.
+
+    train: the run's settings. documents: how many documents the model learnt from; the end token
+    means something to it only if there was more than one.
+    """
+
+    path: Path
+    step: int
+    model: GPTConfig
+    train: dict[str, Any]
+    documents: int
+
+    @classmethod
+    def open(cls, path: Path) -> Checkpoint:
+        """Read config.json and check every file's checksum. Raises CheckpointError."""
+        content = read_json(path / "config.json", CheckpointError, _HINT)
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise CheckpointError(f"{path}/config.json is not that of a yocto checkpoint", _HINT)
+        version = content.get("version")
+        if version != VERSION:
+            newer = isinstance(version, int) and version > VERSION
+            raise CheckpointError(
+                f"{path} has format version {version!r}; this yocto reads {VERSION}",
+                "Update yocto: pip install -U yocto" if newer else _HINT,
+            )
+        try:
+            files = dict(content["files"])
+            checkpoint = cls(
+                path, int(content["step"]), GPTConfig.from_dict(content["model"]),
+                dict(content["train"]), int(content["documents"]),
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
+            raise CheckpointError(f"{path}/config.json is damaged: {error}", _HINT) from error
+        for name, expected in files.items():
+            file = path / Path(str(name)).name
+            if not file.is_file() or sha256_file(file) != expected:
+                raise CheckpointError(f"{file} is missing, truncated or altered", _HINT)
+        return checkpoint
+
+    def load_tokenizer(self) -> BaseTokenizer:
+        """The tokenizer that the model was trained with."""
+        return load_tokenizer(self.path)
+
+    def load_model(self, device: torch.device | str = "cpu") -> GPT:
+        """The model with its weights, ready to generate (in eval mode)."""
+        model = GPT(self.model)
+        self.load_weights(model)
+        return model.to(device).eval()
+
+    def load_weights(self, model: GPT) -> None:
+        """Put the weights into a model of the same shape."""
+        file = self.path / "model.safetensors"
+        try:
+            weights = load_file(file)
+            if self.model.tie_weights:
+                # safetensors stores a shared weight once, under either of its names.
+                shared = next(n for n in ("wte.weight", "lm_head.weight") if n in weights)
+                weights["wte.weight"] = weights["lm_head.weight"] = weights[shared]
+            model.load_state_dict(weights)
+        except (OSError, SafetensorError, RuntimeError, StopIteration) as error:
+            raise CheckpointError(f"{file} does not fit its config.json: {error}", _HINT) from error
+
+    def load_trainer(self) -> dict[str, Any]:
+        """The state of the training run: optimizer, random generators, position."""
+        file = self.path / "trainer.pt"
+        try:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise CheckpointError(f"can't read {file}: {error}", _HINT) from error
+        if not isinstance(state, dict):
+            raise CheckpointError(f"{file} holds no trainer state", _HINT)
+        return state
+
+
+_HINT = "Use another step of the run (--ckpt takes a step's folder), or train it anew."
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training run."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    def pointer(self, which: str) -> Path | None:
+        """The step that `latest` or `best` names, if it is there."""
+        file = self.path / which
+        if not file.is_file():
+            return None
+        step = self.path / Path(file.read_text(encoding="utf-8", errors="replace").strip()).name
+        return step if (step / "config.json").is_file() else None
+
+    def save(
+        self,
+        step: int,
+        model: GPT,
+        tokenizer: BaseTokenizer,
+        train: dict[str, Any],
+        documents: int,
+        trainer: dict[str, Any],
+    ) -> Path:
+        """Write a checkpoint and let `latest` name it. A kill leaves the one before whole."""
+        folder = self.path / f"step-{step:06d}"
+        with atomic_dir(folder) as temporary:
+            save_model(model, str(temporary / "model.safetensors"))
+            tokenizer.save(temporary)
+            torch.save(trainer, temporary / "trainer.pt")
+            content = {
+                "format": FORMAT,
+                "version": VERSION,
+                "step": step,
+                "documents": documents,
+                "model": model.config.to_dict(),
+                "train": train,
+                "files": {f.name: sha256_file(f) for f in sorted(temporary.iterdir())},
+            }
+            write_json(temporary / "config.json", content)
+        write_text(self.path / "latest", folder.name + "\n")
+        return folder
+
+    def mark_best(self, step: int) -> None:
+        """Let `best` name a step that is saved."""
+        write_text(self.path / "best", f"step-{step:06d}\n")
+
+    def prune(self) -> None:
+        """Delete the steps that neither `latest` nor `best` names."""
+        keep = {self.pointer("latest"), self.pointer("best")}
+        for folder in self.path.glob("step-*"):
+            if folder not in keep:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def find_runs(ckpt_dir: Path) -> list[Run]:
+    """The runs in a folder that have a checkpoint, the newest first."""
+    latest = [f for f in ckpt_dir.glob("*/latest") if Run(f.parent).pointer("latest")]
+    # By the clock, and where two are of the same moment by name, so that the order is always one.
+    latest.sort(key=lambda f: (f.stat().st_mtime_ns, f.parent.name), reverse=True)
+    return [Run(file.parent) for file in latest]
+
+
+def find_checkpoint(spec: str | None, ckpt_dir: Path) -> Path:
+    """The folder of the checkpoint that the user means.
+
+    spec: None for the best step of the newest run, "latest" for its latest, a run's name, a run's
+    folder, or a step's folder. Raises CheckpointError, which lists the runs that exist.
+    """
+    runs = find_runs(ckpt_dir)
+    if spec in (None, "best", "latest"):
+        if not runs:
+            raise CheckpointError(
+                f"there is no trained run under {ckpt_dir}", "Train one first: yocto train"
+            )
+        return _step_of(runs[0], spec or "best")
+    assert spec is not None
+    for path in _candidates(spec, ckpt_dir):
+        if (path / "config.json").is_file():
+            return path
+        if Run(path).pointer("latest"):
+            return _step_of(Run(path), "best")
+    known = ", ".join(run.name for run in runs)
+    raise CheckpointError(
+        f"there is no run or checkpoint {spec!r}",
+        f"Runs under {ckpt_dir}: {known}" if known else "Train one first: yocto train",
+    )
+
+
+def _candidates(spec: str, ckpt_dir: Path) -> Iterator[Path]:
+    yield ckpt_dir / spec
+    yield Path(spec)
+
+
+def _step_of(run: Run, which: str) -> Path:
+    step = run.pointer(which) or run.pointer("latest")
+    assert step is not None, "find_runs and find_checkpoint see to it"
+    return step

@@ -1,0 +1,106 @@
+"""Progress on standard error: Rich bars on a terminal, plain lines when piped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichBars
+
+from yocto.utils.progress import Progress, Task
+
+PLAIN_INTERVAL = 15.0  # seconds between two plain lines of one task
+
+
+def make_progress() -> Progress:
+    """What fits standard error."""
+    console = Console(stderr=True, highlight=False)
+    return RichProgress(console) if console.is_terminal else PlainProgress()
+
+
+class RichProgress:
+    """Bars with ETA; lines stay above them."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self.console.print(text, markup=False)
+
+    def notice(self, text: str) -> None:
+        """Print a line that stands out."""
+        self.console.print(f"note: {text}", style="yellow", markup=False)
+
+    @contextmanager
+    def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Task]:
+        """A bar that goes when it is done."""
+        bars = RichBars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[status]}", style="dim"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            expand=True,
+        )
+        with bars:
+            yield _RichTask(bars, bars.add_task(description, total=total, completed=done, status=""))
+
+
+class _RichTask:
+    def __init__(self, bars: RichBars, task_id: TaskID) -> None:
+        self.bars, self.task_id = bars, task_id
+
+    def advance(self, amount: int = 1) -> None:
+        self.bars.advance(self.task_id, amount)
+
+    def status(self, text: str) -> None:
+        self.bars.update(self.task_id, status=text)
+
+
+class PlainProgress:
+    """Lines only."""
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(text, file=sys.stderr, flush=True)
+
+    def notice(self, text: str) -> None:
+        """Print a line."""
+        self.say(f"note: {text}")
+
+    @contextmanager
+    def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Task]:
+        """A line now and then, while the work takes long."""
+        yield _PlainTask(self, description, total, unit, done)
+
+
+class _PlainTask:
+    def __init__(
+        self, progress: PlainProgress, description: str, total: int, unit: str, done: int
+    ) -> None:
+        self.progress, self.description, self.total, self.unit = progress, description, total, unit
+        self.first = self.done = done
+        self.text = ""
+        self.began = self.told = time.monotonic()
+
+    def advance(self, amount: int = 1) -> None:
+        self.done += amount
+        now = time.monotonic()
+        if now - self.told >= PLAIN_INTERVAL and self.done < self.total:
+            self.told = now
+            left = (now - self.began) / (self.done - self.first) * (self.total - self.done)
+            text = f", {self.text}" if self.text else ""
+            self.progress.say(
+                f"{self.description}: {self.done:,} of {self.total:,} {self.unit}s{text}, "
+                f"{left:.0f} s left"
+            )
+
+    def status(self, text: str) -> None:
+        self.text = text

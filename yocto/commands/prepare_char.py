@@ -1,0 +1,41 @@
+"""yocto prepare-char: text to a character vocabulary and token files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from yocto.commands.encode import Encoded, encode_documents
+from yocto.config import END_OF_TEXT, PrepareCharConfig
+from yocto.dataset.text import read_documents
+from yocto.tokenizer.char import CharTokenizer
+from yocto.utils.progress import Progress
+
+
+@dataclass(frozen=True)
+class Prepared(Encoded):
+    """What prepare-char made."""
+
+    def summary(self) -> list[str]:
+        """The result in words."""
+        return [
+            f"{self.vocab_size} different characters -> {Path(self.out_dir) / 'vocab.json'}",
+            *super().summary(),
+            "next: yocto train --mode char",
+        ]
+
+
+def run(config: PrepareCharConfig, progress: Progress) -> Prepared:
+    """Write vocab.json, train.bin, val.bin and meta.json."""
+    documents = list(read_documents(config.text_path))
+    # One document needs no end token, and without it the ids are nanoGPT's.
+    special = [END_OF_TEXT] if len(documents) > 1 else []
+    tokenizer = CharTokenizer.train(documents, special_tokens=special)
+    out_dir = Path(config.out_dir)
+    # Files of an older vocabulary would not fit the new one; until the end there is no meta.json.
+    (out_dir / "meta.json").unlink(missing_ok=True)
+    tokenizer.save(out_dir)
+    meta = encode_documents(
+        documents, tokenizer, out_dir, config.val_ratio, config.text_path, "prepare-char", progress
+    )
+    return Prepared.of(out_dir, meta)

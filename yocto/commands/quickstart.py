@@ -1,0 +1,82 @@
+"""yocto quickstart: the whole way, from the text that ships to a model that speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from yocto.api import LanguageModel
+from yocto.checkpoint import find_checkpoint
+from yocto.commands import encode, prepare_char, train, train_tokenizer
+from yocto.config import (
+    EncodeConfig,
+    PrepareCharConfig,
+    QuickstartConfig,
+    TrainConfig,
+    TrainTokenizerConfig,
+)
+from yocto.utils.progress import Progress
+
+
+@dataclass(frozen=True)
+class Quickstart:
+    """What the quickstart made, and what its model says."""
+
+    training: train.Trained
+    sample: str
+
+    @property
+    def exit_code(self) -> int:
+        """130 when the training was interrupted."""
+        return self.training.exit_code
+
+    def summary(self) -> list[str]:
+        """The result in words."""
+        if self.exit_code:
+            return self.training.summary()
+        return [
+            *self.training.summary()[:-1],
+            "",
+            self.sample,
+            "",
+            "next: yocto chat                        talk to it",
+            '      yocto sample --prompt "Courage"   let it go on from your words',
+            "      yocto train --help                make a better one",
+        ]
+
+
+def run(config: QuickstartConfig, progress: Progress) -> Quickstart:
+    """Make a tokenizer, encode the text, train, and write a sample."""
+    folder = config.out_dir
+    if config.mode == "char":
+        progress.say("1 of 3: the characters of the text")
+        shown = prepare_char.run(
+            PrepareCharConfig(text_path=config.text_path, out_dir=folder), progress
+        ).summary()[:-1]
+    else:
+        progress.say("1 of 3: a tokenizer, learnt from the text, and the text in its tokens")
+        shown = train_tokenizer.run(
+            TrainTokenizerConfig(text_path=config.text_path, out_dir=folder), progress
+        ).summary()[:-1]
+        encoding = EncodeConfig(tokenizer_path=f"{folder}/tokenizer.json", out_dir=folder)
+        shown += encode.run(encoding, progress).summary()
+    for line in shown:
+        progress.say(line)
+
+    progress.say(f"2 of 3: training for {config.minutes:g} minutes")
+    name = train.next_run_name(Path(config.ckpt_dir), "quickstart")
+    training = train.run(
+        TrainConfig(
+            mode=config.mode, data_dir=folder, ckpt_dir=config.ckpt_dir, run_name=name,
+            minutes=config.minutes,
+        ),
+        progress,
+    )  # fmt: skip
+    if training.exit_code:
+        return Quickstart(training, "")
+
+    progress.say("3 of 3: what the model writes")
+    lm = LanguageModel.open(find_checkpoint(name, Path(config.ckpt_dir)))
+    tokens = 1000 if config.mode == "char" else 250
+    sample = lm.generate("", max_new_tokens=tokens, seed=1)
+    return Quickstart(training, sample.strip())

@@ -1,0 +1,340 @@
+"""yocto train: token files to a run of checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from yocto.api import LanguageModel
+from yocto.checkpoint import Checkpoint, Run, find_runs
+from yocto.commands.encode import encode_files, recorded_corpus
+from yocto.config import GPTConfig, ModelConfig, SamplingConfig, TrainConfig, knobs
+from yocto.dataset.tokens import load_split, read_meta
+from yocto.errors import DataError, RunError
+from yocto.model.gpt import GPT
+from yocto.utils.settings import load_preset
+from yocto.tokenizer.base import BaseTokenizer
+from yocto.tokenizer.store import find_tokenizer, load_tokenizer
+from yocto.training.plan import (
+    Plan,
+    duration,
+    evaluation_share,
+    iterations_for,
+    training_memory,
+)
+from yocto.training.trainer import Corpus, Evaluation, Fitted, Trainer
+from yocto.utils.device import available_memory, describe_device, pick_device
+from yocto.utils.progress import Progress
+
+MODEL_KNOBS = [f.name for f in knobs(ModelConfig)]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a run ended."""
+
+    run: str
+    step: int
+    max_iters: int
+    seconds: float
+    val_loss: float | None
+    val_bits_per_byte: float | None
+    best_step: int | None
+    resume: str  # the command that goes on
+    finished_before: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """130 for a run that was interrupted."""
+        return 0 if self.step >= self.max_iters else 130
+
+    def summary(self) -> list[str]:
+        """The result in words."""
+        if self.finished_before:
+            return [
+                f"{self.run} is finished: all {self.max_iters} steps are done",
+                f"to train on: {self.resume}",
+            ]
+        if self.step < self.max_iters:
+            return [
+                f"stopped at step {self.step} of {self.max_iters}; all is saved in {self.run}",
+                f"to go on: {self.resume}",
+            ]
+        return [
+            f"done in {duration(self.seconds)}: validation loss {self.val_loss:.3f}, "
+            f"{self.val_bits_per_byte:.3f} bits per byte on the whole validation split",
+            f"saved in {self.run} (best step: {self.best_step})",
+            "next: yocto sample, or yocto chat",
+        ]
+
+
+def run(config: TrainConfig, progress: Progress) -> Trained:
+    """Train a new run, or go on with one."""
+    checkpoint = _resumed(config, progress)
+    if checkpoint is not None:
+        config = _resumed_config(config, checkpoint)
+        path = checkpoint.path.parent
+        if checkpoint.step >= config.max_iters:
+            return _finished(path, checkpoint, config)
+    else:
+        config = with_preset(config)
+        path = _new_run(config)
+    tokenizer, data_dir = _prepare_data(config, progress)
+    corpus = _open_corpus(data_dir, tokenizer)
+    model = _make_model(config, tokenizer, checkpoint)
+    trainer = Trainer(
+        model, config, corpus, tokenizer, Run(path), progress,
+        _sample_shower(model, tokenizer, corpus.documents, progress),
+    )  # fmt: skip
+    if checkpoint is not None:
+        trainer.load_state(checkpoint.load_trainer())
+        progress.say(f"going on with {path} at step {checkpoint.step}")
+    _announce(trainer, progress)
+    path.mkdir(parents=True, exist_ok=True)
+    return _trained(path, trainer, trainer.fit())
+
+
+def with_preset(config: TrainConfig) -> TrainConfig:
+    """The settings, with the preset's values where the user gave none."""
+    name = config.preset or ("cpu" if pick_device(config.device).type == "cpu" else "gpu")
+    return dataclasses.replace(config.with_base(load_preset(name)), preset=name)
+
+
+# ------------------------------------------------------------------------------------ which run
+
+
+def _new_run(config: TrainConfig) -> Path:
+    """The folder for a new run; an existing run is replaced only with --overwrite."""
+    ckpt_dir = Path(config.ckpt_dir)
+    name = config.run_name or next_run_name(ckpt_dir, config.mode)
+    if Path(name).name != name or name.startswith("."):
+        raise RunError(
+            f"{name!r} can't be a run's name", "Use a plain name: letters, digits, - and _."
+        )
+    path = ckpt_dir / name
+    if any(path.glob("step-*")):
+        if not config.overwrite:
+            raise RunError(
+                f"the run {path} is there already",
+                f"Go on with it: --resume auto; replace it: --overwrite; or choose another name: "
+                f"--run-name {next_run_name(ckpt_dir, re.sub(r'-[0-9]+$', '', name))}",
+            )
+        shutil.rmtree(path)
+    return path
+
+
+def next_run_name(ckpt_dir: Path, stem: str) -> str:
+    """STEM-1, or the number after the highest one that is there."""
+    taken = [0]
+    for path in ckpt_dir.glob(f"{stem}-*"):
+        number = path.name.removeprefix(f"{stem}-")
+        if number.isdecimal():
+            taken.append(int(number))
+    return f"{stem}-{max(taken) + 1}"
+
+
+def _resumed(config: TrainConfig, progress: Progress) -> Checkpoint | None:
+    """The checkpoint that --resume auto goes on with; None starts afresh."""
+    if config.resume == "never":
+        return None
+    ckpt_dir = Path(config.ckpt_dir)
+    for found in find_runs(ckpt_dir):
+        if config.run_name not in (None, found.name):
+            continue
+        step = found.pointer("latest")
+        assert step is not None
+        checkpoint = Checkpoint.open(step)
+        if config.run_name or checkpoint.train.get("mode") == config.mode:
+            return checkpoint
+    what = f"run {config.run_name!r}" if config.run_name else f"{config.mode} run"
+    progress.notice(f"there is no {what} under {ckpt_dir} to resume; starting afresh")
+    return None
+
+
+def _resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
+    """The run's own settings, with what the user gives anew; the architecture can't change."""
+    saved = TrainConfig.from_dict(checkpoint.train, f"{checkpoint.path}/config.json")
+    changed = [
+        f"{name} {getattr(saved, name)} -> {getattr(config, name)}"
+        for name in [*MODEL_KNOBS, "mode"]
+        if name in config.given and getattr(config, name) != getattr(saved, name)
+    ]
+    if changed:
+        raise RunError(
+            f"a resumed run keeps its architecture, but you changed {', '.join(changed)}",
+            "Leave these flags out, or start another run with another --run-name.",
+        )
+    given = {name: getattr(config, name) for name in config.given}
+    return dataclasses.replace(saved, **given, given=config.given | saved.given)
+
+
+def _finished(path: Path, checkpoint: Checkpoint, config: TrainConfig) -> Trained:
+    more = 2 * checkpoint.step
+    return Trained(
+        str(path), checkpoint.step, config.max_iters, 0.0, None, None, None,
+        _resume_command(path, config) + f" --max-iters {more}", finished_before=True,
+    )  # fmt: skip
+
+
+def _resume_command(path: Path, config: TrainConfig) -> str:
+    folder = "" if config.ckpt_dir == "checkpoints" else f" --ckpt-dir {config.ckpt_dir}"
+    return f"yocto train --mode {config.mode} --run-name {path.name}{folder} --resume auto"
+
+
+# ----------------------------------------------------------------------------------------- data
+
+
+def _prepare_data(config: TrainConfig, progress: Progress) -> tuple[BaseTokenizer, Path]:
+    """The tokenizer and the folder of token files that fit it, made first where they are missing."""
+    default_dir = config.data_dir or f"data/{config.mode}"
+    place = config.tokenizer_path or default_dir
+    file = find_tokenizer(place)
+    if file is None:
+        command = "yocto prepare-char" if config.mode == "char" else "yocto train-tokenizer"
+        raise DataError(f"there is no tokenizer in {place}", f"Make it first: {command}")
+    tokenizer = load_tokenizer(file)
+    if (tokenizer.kind == "char") != (config.mode == "char"):
+        other = "char" if tokenizer.kind == "char" else "token"
+        raise DataError(
+            f"{file} is a {tokenizer.kind} tokenizer, which --mode {config.mode} does not take",
+            f"Use --mode {other}, or another --data-dir.",
+        )
+    data_dir = Path(config.data_dir) if config.data_dir else file.parent
+    _freshen(data_dir, file, tokenizer, config, progress)
+    return tokenizer, data_dir
+
+
+def _freshen(
+    data_dir: Path, file: Path, tokenizer: BaseTokenizer, config: TrainConfig, progress: Progress
+) -> None:
+    """Encode where no token files are; make stale ones anew that train made, refuse others."""
+    command = (
+        "yocto prepare-char" if config.mode == "char"
+        else f"yocto encode --tokenizer-path {file} --out-dir {data_dir}"
+    )  # fmt: skip
+    if not (data_dir / "meta.json").is_file():
+        if config.mode == "char" or any(data_dir.glob("*.bin")):
+            raise DataError(f"{data_dir} has no meta.json", f"Encode the text: {command}")
+        paths = recorded_corpus(file.parent)
+        progress.say(f"no token files in {data_dir} yet: encoding {', '.join(paths)}")
+    else:
+        meta = read_meta(data_dir)
+        if meta.tokenizer_sha256 == tokenizer.sha256:
+            return
+        if meta.made_by != "train":
+            raise DataError(
+                f"the token files in {data_dir} were made with another tokenizer than {file}",
+                f"Encode the text anew: {command}",
+            )
+        paths = recorded_corpus(file.parent)
+        progress.notice(
+            f"the tokenizer has changed since the token files in {data_dir} were made: "
+            f"encoding {', '.join(paths)} anew"
+        )
+    encode_files(paths, tokenizer, data_dir, 0.1, "train", progress)
+
+
+def _open_corpus(data_dir: Path, tokenizer: BaseTokenizer) -> Corpus:
+    meta = read_meta(data_dir)
+    if meta.vocab_size != tokenizer.vocab_size:
+        raise DataError(
+            f"{data_dir}/meta.json tells of {meta.vocab_size} tokens, the tokenizer has "
+            f"{tokenizer.vocab_size}",
+            "Encode the text anew.",
+        )
+    train, val = load_split(data_dir, "train", meta), load_split(data_dir, "val", meta)
+    return Corpus(train, val, meta.splits["val"].bytes, meta.documents)
+
+
+# ---------------------------------------------------------------------------------------- model
+
+
+def _make_model(
+    config: TrainConfig, tokenizer: BaseTokenizer, checkpoint: Checkpoint | None
+) -> GPT:
+    shape = {name: getattr(config, name) for name in MODEL_KNOBS}
+    gpt_config = GPTConfig(vocab_size=tokenizer.vocab_size, **shape)
+    generator = torch.Generator().manual_seed(config.seed)
+    model = GPT(gpt_config, generator)
+    if checkpoint is not None:
+        if checkpoint.model != gpt_config:
+            raise RunError(
+                f"the data's vocabulary of {tokenizer.vocab_size} tokens is not the one that "
+                f"{checkpoint.path.parent.name} was trained with ({checkpoint.model.vocab_size})",
+                "Name the run's own data: --data-dir",
+            )
+        if checkpoint.load_tokenizer().sha256 != tokenizer.sha256:
+            raise RunError(
+                f"{checkpoint.path.parent.name} was trained with another tokenizer",
+                f"Use the one in {checkpoint.path}: --tokenizer-path, with data encoded by it.",
+            )
+        checkpoint.load_weights(model)
+    return model
+
+
+def _announce(trainer: Trainer, progress: Progress) -> None:
+    """Print the plan; with --minutes, fix the number of steps first."""
+    per_step = trainer.seconds_per_step()
+    c = trainer.config
+    if c.minutes is not None:
+        steps = trainer.step + iterations_for(c.minutes * 60 - trainer.seconds, per_step, c)
+        c = trainer.config = dataclasses.replace(c, max_iters=steps, minutes=None, given=c.given)
+    left = c.max_iters - trainer.step
+    plan = Plan(
+        device=describe_device(trainer.device),
+        parameters=trainer.model.num_parameters(),
+        train_tokens=len(trainer.corpus.train),
+        val_tokens=len(trainer.corpus.val),
+        iterations=c.max_iters,
+        tokens_per_iteration=c.gradient_accumulation_steps * c.batch_size * c.block_size,
+        memory=training_memory(trainer.model, c),
+        seconds=left * per_step * (1 + evaluation_share(c)),
+    )
+    for line in plan.lines():
+        progress.say(line)
+    free = available_memory(trainer.device)
+    if free is not None and plan.memory > free:
+        progress.notice(
+            f"only {free / 1e6:,.0f} MB of memory are free; lower --batch-size or --block-size if "
+            f"training fails"
+        )
+
+
+def _sample_shower(
+    model: GPT, tokenizer: BaseTokenizer, documents: int, progress: Progress
+) -> Callable[[Evaluation], None]:
+    """A callback that shows what the model writes by now, always from the same draw."""
+    lm = LanguageModel(model, tokenizer, documents)
+    tokens = 100 if tokenizer.kind == "char" else 25
+
+    def show(evaluation: Evaluation) -> None:
+        knobs = SamplingConfig(max_new_tokens=tokens, temperature=0.7, seed=1)
+        text = "".join(lm.stream_ids(lm.prompt_ids(""), knobs))
+        progress.say(f"  {' '.join(text.split())}")
+
+    return show
+
+
+def _trained(path: Path, trainer: Trainer, fitted: Fitted) -> Trained:
+    last = fitted.last
+    values: dict[str, Any] = {
+        "val_loss": None if last is None else last.val_loss,
+        "val_bits_per_byte": None if last is None else _finite(last.val_bits_per_byte),
+    }
+    return Trained(
+        run=str(path), step=fitted.step, max_iters=trainer.config.max_iters,
+        seconds=fitted.seconds, best_step=fitted.best_step,
+        resume=_resume_command(path, trainer.config), **values,
+    )  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

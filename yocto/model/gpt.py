@@ -1,0 +1,260 @@
+"""The whole GPT.
+
+One decoder-only transformer whose parts are chosen by the configuration, so that it is a GPT-2, a
+Llama or a Qwen3:
+
+    norm      layernorm (Ba et al. 2016)         rmsnorm (Zhang & Sennrich 2019)
+    position  learned (GPT-2)                    sinusoidal (Vaswani et al. 2017)   rope (Su et al. 2021)
+    mlp       gelu (tanh form, as in GPT-2)      swiglu (Shazeer 2020)              relu2 (So et al. 2021)
+    qk_norm   RMSNorm of each head's queries and keys (Henry et al. 2020, as in Qwen3)
+
+In shapes: B batch, T time, C channels (n_embd), H heads, K key-value heads, D head size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from yocto.config import GPTConfig
+from yocto.model.kv_cache import KVCache
+
+
+class GPT(nn.Module):
+    """Token ids to logits.
+
+    generator: draws the initial weights; None takes torch's global one.
+    """
+
+    def __init__(self, config: GPTConfig, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.wte = nn.Embedding(config.vocab_size, config.n_embd)
+        if config.position == "learned":
+            self.wpe = nn.Embedding(config.block_size, config.n_embd)
+        elif config.position == "sinusoidal":
+            table = sinusoids(config.block_size, config.n_embd)
+            self.register_buffer("positions", table, persistent=False)
+        else:
+            head_size = config.n_embd // config.n_head
+            cos, sin = rope_tables(config.block_size, head_size, config.rope_base)
+            self.register_buffer("cos", cos, persistent=False)
+            self.register_buffer("sin", sin, persistent=False)
+        self.drop = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+        self.norm = make_norm(config, config.n_embd)
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        if config.tie_weights:
+            self.lm_head.weight = self.wte.weight
+        self.init_weights(generator)
+
+    def forward(self, idx: Tensor, cache: KVCache | None = None) -> Tensor:
+        """idx (B, T) -> logits (B, T, V).
+
+        cache: holds the positions before idx and takes those of idx; at most block_size in all.
+        """
+        logits: Tensor = self.lm_head(self.features(idx, cache))
+        return logits
+
+    def features(self, idx: Tensor, cache: KVCache | None = None) -> Tensor:
+        """idx (B, T) -> what the head reads, (B, T, C)."""
+        T = idx.shape[1]
+        start = cache.length if cache is not None else 0
+        assert start + T <= self.config.block_size, "more positions than block_size"
+        x: Tensor = self.wte(idx)  # (B, T, C)
+        rotary = None
+        if self.config.position == "learned":
+            x = x + self.wpe.weight[start : start + T]
+        elif self.config.position == "sinusoidal":
+            x = x + self.positions[start : start + T]
+        else:
+            rotary = (self.cos[start : start + T], self.sin[start : start + T])  # (T, D) each
+        x = self.drop(x)
+        mask = cached_mask(start, T, x.device)
+        for block in self.blocks:
+            x = block(x, rotary, mask, cache)
+        if cache is not None:
+            cache.advance(T)
+        x = self.norm(x)
+        return x
+
+    @torch.no_grad()
+    def init_weights(self, generator: torch.Generator | None = None) -> None:
+        """Draw the initial weights.
+
+        Matrices as in GPT-2: normal with deviation 0.02, those that write to the residual stream
+        divided by sqrt(2 n_layer). An untied qwen3 or llama starts as in the modded-nanogpt speedruns:
+        blocks write nothing at first and all tokens are equally likely, which learns faster.
+        """
+        speedy = self.config.family != "gpt2" and not self.config.tie_weights
+        residual_std = 0.0 if speedy else 0.02 / math.sqrt(2 * self.config.n_layer)
+        for name, p in self.named_parameters():
+            if p.dim() < 2:
+                p.zero_() if name.endswith("bias") else p.fill_(1.0)
+            elif name.endswith(("o_proj.weight", "down_proj.weight")):
+                p.normal_(0.0, residual_std, generator=generator)
+            elif speedy and name == "lm_head.weight":
+                p.normal_(0.0, 0.001, generator=generator)
+            elif speedy and name == "wte.weight":
+                p.normal_(0.0, 0.8, generator=generator)
+            elif speedy:
+                p.normal_(0.0, 0.5 / math.sqrt(p.shape[1]), generator=generator)
+            else:
+                p.normal_(0.0, 0.02, generator=generator)
+
+    def num_parameters(self) -> int:
+        """Weights, a shared one counted once."""
+        return sum(p.numel() for p in self.parameters())
+
+    def flops_per_token(self) -> int:
+        """Floating-point operations to train on one token: 6 per weight that multiplies, and
+        12 n_layer n_embd T of attention (Chowdhery et al. 2022, appendix B)."""
+        c = self.config
+        looked_up = [] if c.tie_weights else [self.wte.weight]
+        if c.position == "learned":
+            looked_up.append(self.wpe.weight)
+        multiplying = self.num_parameters() - sum(p.numel() for p in looked_up)
+        return 6 * multiplying + 12 * c.n_layer * c.n_embd * c.block_size
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, config: GPTConfig, layer: int) -> None:
+        super().__init__()
+        self.norm_1 = make_norm(config, config.n_embd)
+        self.attn = Attention(config, layer)
+        self.norm_2 = make_norm(config, config.n_embd)
+        self.mlp = MLP(config)
+
+    def forward(
+        self,
+        x: Tensor,
+        rotary: tuple[Tensor, Tensor] | None,
+        mask: Tensor | None,
+        cache: KVCache | None,
+    ) -> Tensor:
+        """x (B, T, C) -> (B, T, C)."""
+        x = x + self.attn(self.norm_1(x), rotary, mask, cache)
+        x = x + self.mlp(self.norm_2(x))
+        return x
+
+
+class Attention(nn.Module):
+    """Causal self-attention, with fewer key-value heads than heads where n_kv_head says so
+    (Ainslie et al. 2023)."""
+
+    def __init__(self, config: GPTConfig, layer: int) -> None:
+        super().__init__()
+        C, H, bias = config.n_embd, config.n_head, bool(config.bias)
+        assert config.n_kv_head is not None
+        self.layer, self.n_head, self.n_kv_head, self.head_size = layer, H, config.n_kv_head, C // H
+        self.dropout = config.dropout
+        self.q_proj = nn.Linear(C, H * self.head_size, bias=bias)
+        self.k_proj = nn.Linear(C, self.n_kv_head * self.head_size, bias=bias)
+        self.v_proj = nn.Linear(C, self.n_kv_head * self.head_size, bias=bias)
+        self.o_proj = nn.Linear(H * self.head_size, C, bias=bias)
+        self.resid_drop = nn.Dropout(config.dropout)
+        if config.qk_norm:
+            self.q_norm = nn.RMSNorm(self.head_size, eps=config.norm_eps)
+            self.k_norm = nn.RMSNorm(self.head_size, eps=config.norm_eps)
+        self.qk_norm = config.qk_norm
+
+    def forward(
+        self,
+        x: Tensor,
+        rotary: tuple[Tensor, Tensor] | None,
+        mask: Tensor | None,
+        cache: KVCache | None,
+    ) -> Tensor:
+        """x (B, T, C) -> (B, T, C)."""
+        B, T, C = x.shape
+        q = self.q_proj(x).view(B, T, self.n_head, self.head_size).transpose(1, 2)  # (B, H, T, D)
+        k = self.k_proj(x).view(B, T, self.n_kv_head, self.head_size).transpose(1, 2)  # (B, K, T, D)
+        v = self.v_proj(x).view(B, T, self.n_kv_head, self.head_size).transpose(1, 2)  # (B, K, T, D)
+        if self.qk_norm:
+            q, k = self.q_norm(q), self.k_norm(k)
+        if rotary is not None:
+            q, k = rotate(q, *rotary), rotate(k, *rotary)
+        if cache is not None:
+            k, v = cache.update(self.layer, k, v)  # (B, K, start + T, D)
+        if self.n_kv_head != self.n_head:
+            k = k.repeat_interleave(self.n_head // self.n_kv_head, dim=1)
+            v = v.repeat_interleave(self.n_head // self.n_kv_head, dim=1)
+        # One new position sees all; a chunk at the start is causal; a later chunk brings its mask.
+        y = F.scaled_dot_product_attention(
+            q, k.to(q.dtype), v.to(q.dtype),
+            attn_mask=mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=mask is None and T > 1,
+        )  # fmt: skip
+        y = y.transpose(1, 2).reshape(B, T, C)
+        out: Tensor = self.resid_drop(self.o_proj(y))
+        return out
+
+
+class MLP(nn.Module):
+    """The feed-forward part: n_embd -> n_inner -> n_embd."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        C, inner, bias = config.n_embd, config.n_inner, bool(config.bias)
+        assert inner is not None
+        self.kind = config.mlp
+        if config.mlp == "swiglu":
+            self.gate_proj = nn.Linear(C, inner, bias=bias)
+        self.up_proj = nn.Linear(C, inner, bias=bias)
+        self.down_proj = nn.Linear(inner, C, bias=bias)
+        self.resid_drop = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, T, C) -> (B, T, C)."""
+        h = self.up_proj(x)  # (B, T, n_inner)
+        if self.kind == "swiglu":
+            h = F.silu(self.gate_proj(x)) * h
+        elif self.kind == "gelu":
+            h = F.gelu(h, approximate="tanh")
+        else:
+            h = F.relu(h).square()
+        out: Tensor = self.resid_drop(self.down_proj(h))
+        return out
+
+
+def make_norm(config: GPTConfig, size: int) -> nn.Module:
+    """The norm over the last axis that the configuration names."""
+    if config.norm == "layernorm":
+        return nn.LayerNorm(size, eps=config.norm_eps, bias=bool(config.bias))
+    return nn.RMSNorm(size, eps=config.norm_eps)
+
+
+def rope_tables(block_size: int, head_size: int, base: float) -> tuple[Tensor, Tensor]:
+    """cos and sin of each position's angles, (T, D) each; channel i turns with channel i + D/2."""
+    inverse = base ** (-torch.arange(0, head_size, 2, dtype=torch.float32) / head_size)  # (D/2,)
+    angles = torch.outer(torch.arange(block_size, dtype=torch.float32), inverse)  # (T, D/2)
+    angles = torch.cat([angles, angles], dim=1)  # (T, D)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """x (B, H, T, D) turned by its positions' angles."""
+    left, right = x.chunk(2, dim=-1)
+    return (x * cos + torch.cat([-right, left], dim=-1) * sin).to(x.dtype)
+
+
+def sinusoids(block_size: int, n_embd: int) -> Tensor:
+    """Fixed position vectors (T, C): sines in even channels, cosines in odd ones."""
+    position = torch.arange(block_size, dtype=torch.float32)[:, None]
+    channel = torch.arange(n_embd)
+    angle = position * 10000.0 ** (-(channel - channel % 2).float() / n_embd)
+    return torch.where(channel % 2 == 0, angle.sin(), angle.cos())
+
+
+def cached_mask(start: int, T: int, device: torch.device) -> Tensor | None:
+    """Which positions a chunk of T sees after `start` cached ones: (T, start + T), or None where
+    the causal flag says it all."""
+    if start == 0 or T == 1:
+        return None
+    return torch.ones(T, start + T, dtype=torch.bool, device=device).tril(diagonal=start)

@@ -1,1 +1,0 @@
-"""Named settings, in the format that --config reads."""

@@ -1,0 +1,45 @@
+"""What a run measures, one JSON line a time in metrics.jsonl."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from yocto.utils.files import write_text
+
+
+def bits_per_byte(loss: float, tokens: int, text_bytes: int) -> float:
+    """A loss in nats per token as bits per byte of text: comparable across tokenizers."""
+    return loss / math.log(2) * tokens / text_bytes if text_bytes else math.nan
+
+
+class MetricsFile:
+    """metrics.jsonl of a run; lines are only added, but a resumed run drops those of steps that it
+    takes again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, **values: Any) -> None:
+        """Add one line."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def read(self) -> list[dict[str, Any]]:
+        """All lines; one that a kill left unfinished is passed over."""
+        lines = []
+        if self.path.is_file():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                try:
+                    lines.append(json.loads(line))
+                except ValueError:
+                    continue
+        return lines
+
+    def rewind(self, step: int) -> None:
+        """Keep what a run that stands at `step`, that step's evaluation not yet made, has measured."""
+        kept = [m for m in self.read() if m["step"] < step or (m["step"] == step and "val_loss" not in m)]
+        if self.path.is_file():
+            write_text(self.path, "".join(json.dumps(m) + "\n" for m in kept))

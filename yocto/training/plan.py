@@ -1,0 +1,69 @@
+"""What a run will take, told before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yocto.config import TrainConfig
+from yocto.model.gpt import GPT
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes and costs of a run."""
+
+    device: str
+    parameters: int
+    train_tokens: int
+    val_tokens: int
+    iterations: int
+    tokens_per_iteration: int
+    memory: int  # bytes
+    seconds: float
+
+    def lines(self) -> list[str]:
+        """The plan in words."""
+        seen = self.iterations * self.tokens_per_iteration
+        epochs = seen / max(1, self.train_tokens)
+        return [
+            f"device      {self.device}",
+            f"parameters  {self.parameters:,}",
+            f"tokens      {self.train_tokens:,} to train on, {self.val_tokens:,} to validate",
+            f"iterations  {self.iterations:,} of {self.tokens_per_iteration:,} tokens "
+            f"({epochs:.1f} times the training text)",
+            f"memory      about {self.memory / 1e6:,.0f} MB",
+            f"time        about {duration(self.seconds)}",
+        ]
+
+
+def training_memory(model: GPT, config: TrainConfig) -> int:
+    """Bytes that training takes, estimated.
+
+    Weights, gradients and AdamW's two means take 16 bytes a parameter. For the backward pass each
+    block keeps about 14 C + 5 n_inner numbers a token, and the head three times its logits.
+    """
+    c = model.config
+    assert c.n_inner is not None
+    kept_per_token = c.n_layer * (14 * c.n_embd + 5 * c.n_inner) + 3 * c.vocab_size
+    return 16 * model.num_parameters() + 4 * config.batch_size * c.block_size * kept_per_token
+
+
+def iterations_for(seconds: float, seconds_per_step: float, config: TrainConfig) -> int:
+    """How many steps fit into a time, evaluations counted in."""
+    return max(1, int(seconds / (seconds_per_step * (1 + evaluation_share(config)))))
+
+
+def evaluation_share(config: TrainConfig) -> float:
+    """Time of evaluating, as a share of the time of training: a forward pass is a third of a step."""
+    passes = config.eval_iters / 3 / config.gradient_accumulation_steps
+    return passes / config.eval_interval
+
+
+def duration(seconds: float) -> str:
+    """A time in words: "8 s", "3 min 20 s", "2 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

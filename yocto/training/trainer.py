@@ -1,0 +1,307 @@
+"""The training loop.
+
+A run can be stopped at any step and continued to the very same weights: besides weights and
+optimizer, a checkpoint holds every random generator and the running sums. Checkpoints are written
+before the evaluation of their step, so that a crash in an evaluation loses nothing; a resumed run
+makes that evaluation again, with the same result.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from yocto.checkpoint import Run
+from yocto.config import TrainConfig
+from yocto.dataset.batches import RandomBatches, check_validation_split, eval_batches
+from yocto.dataset.tokens import Tokens
+from yocto.errors import RunError
+from yocto.model.gpt import GPT
+from yocto.tokenizer.base import BaseTokenizer
+from yocto.training.loss import LanguageModelLoss
+from yocto.training.metrics import MetricsFile, bits_per_byte
+from yocto.training.optimizer import make_optimizer
+from yocto.training.schedule import learning_rate_at
+from yocto.utils.device import pick_device, pick_dtype, synchronize
+from yocto.utils.progress import Progress, Task
+from yocto.utils.signals import stop_requested
+
+LOG_INTERVAL = 10  # steps between two training losses in metrics.jsonl and on the bar
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a run trains on."""
+
+    train: Tokens
+    val: Tokens
+    val_bytes: int  # of text in the validation split
+    documents: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A look at the validation split."""
+
+    step: int
+    train_loss: float  # mean since the evaluation before, nats per token
+    val_loss: float  # nats per token
+    val_bits_per_byte: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a run ended. last is None when it was interrupted."""
+
+    step: int
+    last: Evaluation | None
+    best_step: int | None
+    best_val_loss: float
+    seconds: float
+
+
+class Trainer:
+    """One run: makes the model, trains it, evaluates it, saves it.
+
+    on_evaluation: called after each evaluation, with the model in eval mode, to show a sample, say.
+    """
+
+    def __init__(
+        self,
+        model: GPT,
+        config: TrainConfig,
+        corpus: Corpus,
+        tokenizer: BaseTokenizer,
+        run: Run,
+        progress: Progress,
+        on_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
+    ) -> None:
+        self.config, self.corpus, self.tokenizer, self.run = config, corpus, tokenizer, run
+        self.progress, self.on_evaluation = progress, on_evaluation
+        self.device = pick_device(config.device)
+        self.dtype = pick_dtype(config.dtype, self.device)
+        self.model = model.to(self.device)
+        self.loss: torch.nn.Module = LanguageModelLoss(self.model)
+        self.optimizer = make_optimizer(self.model, config)
+        # Dropout draws from torch's global generator; batches have one of their own.
+        torch.manual_seed(config.seed)
+        generator = torch.Generator().manual_seed(config.seed)
+        self.batches = RandomBatches(corpus.train, config.block_size, config.batch_size, generator)
+        check_validation_split(corpus.val, config.block_size)
+        self.metrics = MetricsFile(run.path / "metrics.jsonl")
+        self.step = 0
+        self.seconds = 0.0  # of training so far, those before a resume included
+        self.best_step: int | None = None
+        self.best_val_loss = math.inf
+        self.loss_sum, self.loss_steps = 0.0, 0  # since the last evaluation
+        self.grad_norm = torch.zeros(())
+        self._saved_step = 0
+        if config.compile:
+            self._compile()
+
+    # ------------------------------------------------------------------------------------- state
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed run needs besides the weights: tensors and plain values only."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "best_step": self.best_step,
+            "best_val_loss": self.best_val_loss,
+            "loss_sum": float(self.loss_sum),
+            "loss_steps": self.loss_steps,
+            "optimizer": self.optimizer.state_dict(),
+            "batches": self.batches.generator.get_state(),
+            "cpu_rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        try:
+            self.step, self.seconds = state["step"], state["seconds"]
+            self.best_step, self.best_val_loss = state["best_step"], state["best_val_loss"]
+            self.loss_sum, self.loss_steps = state["loss_sum"], state["loss_steps"]
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.batches.generator.set_state(state["batches"])
+            torch.set_rng_state(state["cpu_rng"])
+            if self.device.type == "cuda" and state["cuda_rng"]:
+                torch.cuda.set_rng_state_all(state["cuda_rng"])
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise RunError(
+                f"the trainer state of {self.run.name} does not fit this run: {error}",
+                "Start it anew with --overwrite.",
+            ) from error
+        self._saved_step = self.step
+        self.metrics.rewind(self.step)
+
+    def save(self) -> None:
+        """Write a checkpoint of this step, once."""
+        if self._saved_step == self.step:
+            return
+        self.run.save(
+            self.step, self.model, self.tokenizer, self.config.to_dict(), self.corpus.documents,
+            self.state(),
+        )  # fmt: skip
+        self._saved_step = self.step
+
+    # -------------------------------------------------------------------------------------- loop
+
+    def fit(self) -> Fitted:
+        """Train until max_iters, or until Ctrl-C or SIGTERM, which save first."""
+        c = self.config
+        last: Evaluation | None = None
+        began = time.perf_counter() - self.seconds
+        with (
+            stop_requested() as stopped,
+            self.progress.task("training", c.max_iters, "step", done=self.step) as task,
+        ):
+            while True:
+                at_end = self.step >= c.max_iters
+                if at_end or (self.step % c.eval_interval == 0 and self.step > 0):
+                    self.save()
+                    last = self._evaluate_and_tell(time.perf_counter() - began)
+                if at_end:
+                    break
+                if stopped():
+                    self.save()
+                    last = None
+                    break
+                self._train_step()
+                self.seconds = time.perf_counter() - began
+                task.advance()
+                if self.step % LOG_INTERVAL == 0:
+                    self._log(task)
+        self.run.prune()
+        return Fitted(self.step, last, self.best_step, self.best_val_loss, self.seconds)
+
+    def _train_step(self) -> None:
+        c = self.config
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate_at(self.step, c)
+        loss = torch.zeros((), device=self.device)
+        for _ in range(c.gradient_accumulation_steps):
+            loss += self._one_backward(*self.batches.next())
+        limit = c.grad_clip or math.inf
+        self.grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.loss_sum += loss if self.device.type != "cpu" else loss.item()  # no wait on a GPU
+        self.loss_steps += 1
+        self.step += 1
+
+    def _one_backward(self, idx: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Gradients of one batch; returns its share of the loss."""
+        with self._autocast():
+            loss: torch.Tensor = self.loss(self._to_device(idx), self._to_device(targets))
+            loss = loss / self.config.gradient_accumulation_steps
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+    def _to_device(self, x: torch.Tensor) -> torch.Tensor:
+        if self.device.type == "cuda":
+            return x.pin_memory().to(self.device, non_blocking=True)
+        return x.to(self.device)
+
+    def _compile(self) -> None:
+        """Compile the loss; where that fails (no C++ compiler, say), go on without, with a notice."""
+        plain = self.loss
+        self.loss = torch.compile(plain)  # type: ignore[assignment]
+        try:
+            self.seconds_per_step()
+        except Exception as error:
+            self.loss = plain
+            reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+            self.progress.notice(f"torch.compile failed, going on without it: {reason}")
+
+    # ---------------------------------------------------------------------------------- watching
+
+    def _log(self, task: Task) -> None:
+        self.loss_sum = float(self.loss_sum)
+        mean = self.loss_sum / self.loss_steps
+        if not math.isfinite(mean):
+            raise RunError(
+                f"the loss is {mean} at step {self.step}; the last checkpoint is before it",
+                f"Lower --learning-rate (it is {self.config.learning_rate:g}) and resume.",
+            )
+        rate = learning_rate_at(self.step - 1, self.config)
+        self.metrics.write(
+            step=self.step, train_loss=mean, learning_rate=rate, grad_norm=float(self.grad_norm),
+            seconds=round(self.seconds, 3),
+        )  # fmt: skip
+        task.status(f"loss {mean:.3f}")
+
+    def _evaluate_and_tell(self, seconds: float) -> Evaluation:
+        c = self.config
+        at_end = self.step >= c.max_iters
+        train_loss = float(self.loss_sum) / max(1, self.loss_steps)
+        val_loss = self.evaluate(c.eval_iters)
+        if not math.isfinite(val_loss):
+            raise RunError(
+                f"the validation loss is {val_loss} at step {self.step}",
+                f"Lower --learning-rate (it is {c.learning_rate:g}) and train anew.",
+            )
+        if val_loss < self.best_val_loss:
+            self.best_step, self.best_val_loss = self.step, val_loss
+            self.run.mark_best(self.step)
+        self.run.prune()
+        if at_end:  # once, on every token of the split
+            val_loss = self.evaluate(None)
+        bpb = bits_per_byte(val_loss, len(self.corpus.val), self.corpus.val_bytes)
+        evaluation = Evaluation(self.step, train_loss, val_loss, bpb)
+        tokens = self.step * c.gradient_accumulation_steps * c.batch_size * c.block_size
+        self.metrics.write(
+            step=self.step, train_loss=train_loss, val_loss=val_loss, val_bits_per_byte=bpb,
+            tokens=tokens, seconds=round(seconds, 3),
+        )  # fmt: skip
+        self.progress.say(
+            f"step {self.step}/{c.max_iters}: train loss {train_loss:.3f}, val loss {val_loss:.3f}, "
+            f"{bpb:.3f} bits per byte, {tokens / max(seconds, 1e-9):,.0f} tokens/s"
+        )
+        self.loss_sum, self.loss_steps = 0.0, 0
+        self.model.eval()
+        self.on_evaluation(evaluation)
+        self.model.train()
+        return evaluation
+
+    @torch.no_grad()
+    def evaluate(self, max_batches: int | None) -> float:
+        """Mean loss over the validation split, in nats per token; the same windows each time."""
+        self.model.eval()
+        total, count = 0.0, 0
+        windows = eval_batches(
+            self.corpus.val, self.config.block_size, self.config.batch_size, max_batches
+        )
+        for idx, targets in windows:
+            with self._autocast():
+                loss = self.loss(self._to_device(idx), self._to_device(targets))
+            total, count = total + loss.item() * targets.numel(), count + targets.numel()
+        self.model.train()
+        return total / count
+
+    def seconds_per_step(self) -> float:
+        """Measured on throw-away batches: weights, gradients and random states stay as they are."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        shape = (self.config.batch_size, self.config.block_size)
+        idx = torch.zeros(shape, dtype=torch.int64)
+        times = []
+        with torch.random.fork_rng(devices=devices):
+            for _ in range(4):
+                began = time.perf_counter()
+                self._one_backward(idx, idx)
+                synchronize(self.device)
+                times.append(time.perf_counter() - began)
+        self.optimizer.zero_grad(set_to_none=True)
+        # The first ones allocate memory; an optimizer step adds about a tenth.
+        return 1.1 * min(times[1:]) * self.config.gradient_accumulation_steps

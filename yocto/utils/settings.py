@@ -1,0 +1,85 @@
+"""Settings from presets, from files, and from KEY=VALUE texts."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from yocto.config import nearest
+from yocto.errors import ConfigError
+
+PRESETS = Path(__file__).parent.parent / "presets"
+
+
+def preset_names() -> list[str]:
+    """The presets in the package."""
+    return sorted(file.stem for file in PRESETS.glob("*.yaml"))
+
+
+def load_preset(name: str) -> dict[str, Any]:
+    """The values of a preset. Raises ConfigError, which names the nearest one."""
+    names = preset_names()
+    if name not in names:
+        close = nearest(name, names)
+        hint = f"Did you mean {close!r}?" if close else "Presets: " + ", ".join(names)
+        raise ConfigError(f"there is no preset {name!r}", hint)
+    return read_settings(PRESETS / f"{name}.yaml")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings in a .yaml, .toml or .json file: a flat table of knobs.
+
+    Dashes in keys are taken as underscores. Raises ConfigError, which names the file and the fault.
+    """
+    hint = "A settings file is a flat table of knobs, in .yaml, .toml or .json."
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"can't read {path}: {error.strerror or error}", hint) from error
+    try:
+        text = data.decode("utf-8")
+        if path.suffix == ".toml":
+            content: Any = tomllib.loads(text)
+        elif path.suffix == ".json":
+            content = json.loads(text)
+        elif path.suffix in (".yaml", ".yml"):
+            content = yaml.safe_load(text)
+        else:
+            raise ConfigError(f"{path} is no .yaml, .toml or .json file", hint)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        what = " ".join(str(error).split())
+        raise ConfigError(f"{path} can't be read as {path.suffix[1:]}: {what}", hint) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds no table of settings", hint)
+    return {str(key).replace("-", "_"): value for key, value in content.items()}
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """KEY=VALUE texts as settings; values are read as YAML, so 1e-3 is a number and true a truth."""
+    values = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {assignment!r} is not KEY=VALUE", "Like --set n_layer=6.")
+        values[key.strip().replace("-", "_")] = _value(text)
+    return values
+
+
+def _value(text: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    if isinstance(value, str):
+        try:
+            return float(value)  # YAML 1.1 takes 1e-3, without a dot, for a text
+        except ValueError:
+            return value
+    return value
