@@ -628,7 +628,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "philosophy.txt")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    with open(args.out, "w", encoding="utf-8", newline="\n") as file:
+    with args.out.open("w", encoding="utf-8", newline="\n") as file:
         file.write(make_corpus(args.seed))
 
 

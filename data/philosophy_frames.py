@@ -450,7 +450,7 @@ _WORTH_ANSWERS = (
     "About {c} I can say only this: it {does}.",
 )
 _VIRTUE_ASKS = (
-    "How can I become {adj}?", "What is {a adj} person like?", 
+    "How can I become {adj}?", "What is {a adj} person like?",
     "Is it good to be {adj}?", "I want to be more {adj}.", "Can {a trade} be {adj}?",
     "My {kin} says that I should be more {adj}.", "Must a leader be {adj}?",
 )  # fmt: skip

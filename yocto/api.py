@@ -88,7 +88,7 @@ class LanguageModel:
         return self.tokenizer.end_id if self.documents > 1 else None
 
     def prompt_ids(self, prompt: str) -> list[int]:
-        """The ids of a prompt, special tokens taken as text; an empty one is the start of a text."""
+        """The ids of a prompt, special tokens taken as text; an empty one starts a text."""
         if prompt:
             return self.tokenizer.encode(prompt, allowed_special="none")
         if self.end_id is not None:
@@ -138,7 +138,9 @@ class LanguageModel:
         """Text that continues the prompt, in one piece; knobs as in `stream`."""
         return "".join(self.stream(prompt, **knobs))
 
-    def chat(self, system_prompt: str = "", max_ctx_tokens: int | None = None, **knobs: Any) -> Chat:
+    def chat(
+        self, system_prompt: str = "", max_ctx_tokens: int | None = None, **knobs: Any
+    ) -> Chat:
         """A conversation; knobs as in `stream`.
 
         max_ctx_tokens: most tokens of it that the model is shown; the default leaves a third of the

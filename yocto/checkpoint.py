@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_model
 
 from yocto.config import GPTConfig
-from yocto.errors import CheckpointError, ConfigError, TokenizerError
+from yocto.errors import CheckpointError, ConfigError
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.store import load_tokenizer

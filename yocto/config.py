@@ -12,7 +12,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import NoneType, UnionType
-from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, Union, cast, get_args, get_origin, get_type_hints
 
 from yocto.errors import ConfigError
 
@@ -45,7 +45,7 @@ class Config:
     Left out, it is every field that differs from its default.
     """
 
-    given: frozenset[str] = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
+    given: frozenset[str] = field(default=cast(frozenset[str], None), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -156,7 +156,8 @@ def _bad(f: dataclasses.Field[Any], value: Any, wanted: str) -> ConfigError:
 
 # ---------------------------------------------------------------------------------------- model
 
-# What each family fixes. Llama: arXiv:2302.13971, Qwen3: arXiv:2505.09388, GPT-2: Radford et al. 2019
+# What each family fixes. GPT-2: Radford et al. 2019; Llama: arXiv:2302.13971; Qwen3:
+# arXiv:2505.09388.
 FAMILIES: dict[str, dict[str, Any]] = {
     "gpt2": {"norm": "layernorm", "position": "learned", "mlp": "gelu", "qk_norm": False,
              "bias": True, "tie_weights": True},
@@ -185,7 +186,9 @@ class ModelConfig(Config):
         None, "Width inside the MLP.", low=1, high=1 << 20,
         default_text="4 n_embd, or 8/3 n_embd for swiglu",
     )  # fmt: skip
-    block_size: int = knob(128, "Context: the most tokens that the model sees.", low=1, high=1 << 20)
+    block_size: int = knob(
+        128, "Context: the most tokens that the model sees.", low=1, high=1 << 20
+    )
     dropout: float = knob(0.0, "Share of activations dropped while training.", low=0, high=0.99)
     norm: Literal["layernorm", "rmsnorm"] | None = knob(
         None, "Normalisation.", default_text="the family's"
@@ -309,9 +312,7 @@ class TrainConfig(ModelConfig):
         None, "Tokenizer: a file or its folder.", default_text="the one in --data-dir"
     )
     ckpt_dir: str = knob("checkpoints", "Folder where runs lie.")
-    run_name: str | None = knob(
-        None, "Name of the run.", default_text="MODE-1, MODE-2, …"
-    )
+    run_name: str | None = knob(None, "Name of the run.", default_text="MODE-1, MODE-2, …")
     preset: str | None = knob(
         None, "Named settings: cpu or gpu.", default_text="what fits the device"
     )
@@ -352,9 +353,7 @@ class SamplingConfig(Config):
     """How the next token is chosen."""
 
     max_new_tokens: int = knob(256, "Most tokens to generate.", low=0, high=10**9)
-    temperature: float = knob(
-        0.7, "Above 1 bolder, below 1 safer; 0 is greedy.", low=0, high=100
-    )
+    temperature: float = knob(0.7, "Above 1 bolder, below 1 safer; 0 is greedy.", low=0, high=100)
     top_k: int | None = knob(
         None, "Sample only from the K likeliest tokens.", low=1, high=1 << 24, default_text="off"
     )

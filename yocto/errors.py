@@ -1,13 +1,13 @@
 """Every error that yocto raises on purpose: one tree, so that one `except` catches all.
 
-    YoctoError                 what went wrong, and what to do next
-    ├── ConfigError            a setting that is unknown, of the wrong type or out of range
-    ├── DataError              text or token files that are missing, damaged or too small
-    ├── TokenizerError         text or ids that a tokenizer can't handle
-    │   └── TokenizerFileError a tokenizer file that can't be read
-    ├── CheckpointError        a checkpoint that is missing, damaged or newer than this yocto
-    ├── RunError               a training run that can't start or go on
-    └── ChatError              a message that can't be answered
+YoctoError                 what went wrong, and what to do next
+├── ConfigError            a setting that is unknown, of the wrong type or out of range
+├── DataError              text or token files that are missing, damaged or too small
+├── TokenizerError         text or ids that a tokenizer can't handle
+│   └── TokenizerFileError a tokenizer file that can't be read
+├── CheckpointError        a checkpoint that is missing, damaged or newer than this yocto
+├── RunError               a training run that can't start or go on
+└── ChatError              a message that can't be answered
 """
 
 from __future__ import annotations

@@ -60,14 +60,23 @@ def _metavar(kind: Any) -> str | None:
 def _help(kind: Any, default: Any, metadata: Any) -> str:
     """What the knob does, its range and its default."""
     if kind is bool and default is not None:
-        return str(metadata["help"]) if not default else f"Do not: {_uncapitalised(metadata['help'])}"
+        return (
+            str(metadata["help"]) if not default else f"Do not: {_uncapitalised(metadata['help'])}"
+        )
     notes = []
     allowed = range_text(metadata["low"], metadata["high"])
-    if allowed and "at most" not in allowed and metadata["high"] is not None and metadata["high"] > 1e5:
+    if (
+        allowed
+        and "at most" not in allowed
+        and metadata["high"] is not None
+        and metadata["high"] > 1e5
+    ):
         allowed = f"at least {metadata['low']:g}"  # the upper end only guards against nonsense
     if allowed:
         notes.append(allowed)
-    shown = metadata["default_text"] or (" ".join(default) if isinstance(default, tuple) else default)
+    shown = metadata["default_text"] or (
+        " ".join(default) if isinstance(default, tuple) else default
+    )
     if shown not in ("", None):
         notes.append(f"default: {shown}")
     return f"{metadata['help']} ({'; '.join(notes)})" if notes else str(metadata["help"])

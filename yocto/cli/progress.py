@@ -50,7 +50,9 @@ class RichProgress:
             expand=True,
         )
         with bars:
-            yield _RichTask(bars, bars.add_task(description, total=total, completed=done, status=""))
+            yield _RichTask(
+                bars, bars.add_task(description, total=total, completed=done, status="")
+            )
 
 
 class _RichTask:

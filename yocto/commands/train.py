@@ -20,7 +20,6 @@ from yocto.config import GPTConfig, ModelConfig, SamplingConfig, TrainConfig, kn
 from yocto.dataset.tokens import load_split, read_meta
 from yocto.errors import DataError, RunError
 from yocto.model.gpt import GPT
-from yocto.utils.settings import load_preset
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
 from yocto.training.plan import (
@@ -33,6 +32,7 @@ from yocto.training.plan import (
 from yocto.training.trainer import Corpus, Evaluation, Fitted, Trainer
 from yocto.utils.device import available_memory, describe_device, pick_device
 from yocto.utils.progress import Progress
+from yocto.utils.settings import load_preset
 
 MODEL_KNOBS = [f.name for f in knobs(ModelConfig)]
 
@@ -193,7 +193,7 @@ def _resume_command(path: Path, config: TrainConfig) -> str:
 
 
 def _prepare_data(config: TrainConfig, progress: Progress) -> tuple[BaseTokenizer, Path]:
-    """The tokenizer and the folder of token files that fit it, made first where they are missing."""
+    """The tokenizer and the folder of token files that fit it, made where they are missing."""
     default_dir = config.data_dir or f"data/{config.mode}"
     place = config.tokenizer_path or default_dir
     file = find_tokenizer(place)

@@ -57,6 +57,4 @@ def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
     sample = documents[0][:1_000_000]
     size = len(sample.encode("utf-8")) / max(1, len(tokenizer.encode(sample, "none")))
     wanted = config.vocab_size if config.num_merges is None else None
-    return TrainedTokenizer(
-        str(out_dir), tokenizer.vocab_size, wanted, len(tokenizer.merges), size
-    )
+    return TrainedTokenizer(str(out_dir), tokenizer.vocab_size, wanted, len(tokenizer.merges), size)

@@ -11,8 +11,9 @@ SPLITS = ("train", "val")
 def split_documents(documents: Sequence[str], val_ratio: float) -> dict[str, list[str]]:
     """Documents by split.
 
-    One document is cut: its first int(n (1 - val_ratio)) characters train, as in nanoGPT. Of several,
-    each goes where a hash of its text says, so that adding files moves no document to another split.
+    One document is cut: its first int(n (1 - val_ratio)) characters train, as in nanoGPT. Of
+    several, each goes where a hash of its text says, so that adding files moves no document to
+    another split.
     """
     if len(documents) == 1:
         text = documents[0]

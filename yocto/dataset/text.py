@@ -43,9 +43,7 @@ def read_text(path: str | Path) -> str:
         ) from error
 
 
-def read_documents(
-    paths: Sequence[str | Path], separator: str = END_OF_TEXT
-) -> Iterator[str]:
+def read_documents(paths: Sequence[str | Path], separator: str = END_OF_TEXT) -> Iterator[str]:
     """The documents of text files, in order.
 
     A line that is exactly the separator ends a document and belongs to none; so does a file's end.

@@ -3,12 +3,13 @@
 One decoder-only transformer whose parts are chosen by the configuration, so that it is a GPT-2, a
 Llama or a Qwen3:
 
-    norm      layernorm (Ba et al. 2016)         rmsnorm (Zhang & Sennrich 2019)
-    position  learned (GPT-2)                    sinusoidal (Vaswani et al. 2017)   rope (Su et al. 2021)
-    mlp       gelu (tanh form, as in GPT-2)      swiglu (Shazeer 2020)              relu2 (So et al. 2021)
+    norm      layernorm (Ba et al. 2016), rmsnorm (Zhang & Sennrich 2019)
+    position  learned (GPT-2), sinusoidal (Vaswani et al. 2017), rope (Su et al. 2021)
+    mlp       gelu (tanh form, as in GPT-2), swiglu (Shazeer 2020), relu2 (So et al. 2021)
     qk_norm   RMSNorm of each head's queries and keys (Henry et al. 2020, as in Qwen3)
 
-In shapes: B batch, T time, C channels (n_embd), H heads, K key-value heads, D head size, V vocabulary.
+In shapes: B batch, T time, C channels (n_embd), H heads, K key-value heads, D head size,
+V vocabulary.
 """
 
 from __future__ import annotations
@@ -69,9 +70,10 @@ class GPT(nn.Module):
         if self.config.position == "learned":
             x = x + self.wpe.weight[start : start + T]
         elif self.config.position == "sinusoidal":
-            x = x + self.positions[start : start + T]
+            x = x + self.get_buffer("positions")[start : start + T]
         else:
-            rotary = (self.cos[start : start + T], self.sin[start : start + T])  # (T, D) each
+            cos, sin = self.get_buffer("cos"), self.get_buffer("sin")
+            rotary = (cos[start : start + T], sin[start : start + T])  # (T, D) each
         x = self.drop(x)
         mask = cached_mask(start, T, x.device)
         for block in self.blocks:
@@ -86,8 +88,8 @@ class GPT(nn.Module):
         """Draw the initial weights.
 
         Matrices as in GPT-2: normal with deviation 0.02, those that write to the residual stream
-        divided by sqrt(2 n_layer). An untied qwen3 or llama starts as in the modded-nanogpt speedruns:
-        blocks write nothing at first and all tokens are equally likely, which learns faster.
+        divided by sqrt(2 n_layer). An untied qwen3 or llama starts as in the modded-nanogpt
+        speedruns: blocks write nothing at first and all tokens are equally likely.
         """
         speedy = self.config.family != "gpt2" and not self.config.tie_weights
         residual_std = 0.0 if speedy else 0.02 / math.sqrt(2 * self.config.n_layer)
@@ -173,8 +175,12 @@ class Attention(nn.Module):
         """x (B, T, C) -> (B, T, C)."""
         B, T, C = x.shape
         q = self.q_proj(x).view(B, T, self.n_head, self.head_size).transpose(1, 2)  # (B, H, T, D)
-        k = self.k_proj(x).view(B, T, self.n_kv_head, self.head_size).transpose(1, 2)  # (B, K, T, D)
-        v = self.v_proj(x).view(B, T, self.n_kv_head, self.head_size).transpose(1, 2)  # (B, K, T, D)
+        k = (
+            self.k_proj(x).view(B, T, self.n_kv_head, self.head_size).transpose(1, 2)
+        )  # (B, K, T, D)
+        v = (
+            self.v_proj(x).view(B, T, self.n_kv_head, self.head_size).transpose(1, 2)
+        )  # (B, K, T, D)
         if self.qk_norm:
             q, k = self.q_norm(q), self.k_norm(k)
         if rotary is not None:

@@ -30,8 +30,8 @@ def generate(
 ) -> Iterator[int]:
     """Yield up to max_new_tokens ids that continue the prompt (at least one id).
 
-    Stops after end_id, which is not yielded. The model sees the last block_size tokens at most; when
-    the cache is full, the newest three quarters are read in again and the rest is forgotten.
+    Stops after end_id, which is not yielded. The model sees the last block_size tokens at most;
+    when the cache is full, the newest three quarters are read in again and the rest is forgotten.
     use_cache: False computes every position anew, the slow way that shows the cache right.
     """
     device = next(model.parameters()).device

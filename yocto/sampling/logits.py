@@ -1,7 +1,7 @@
 """Which tokens may come next, and how likely: pure functions on logits that compose.
 
-Each takes logits (…, V) and returns new ones; a token that may not come has -inf. At least one token
-always stays.
+Each takes logits (…, V) and returns new ones; a token that may not come has -inf. At least one
+token always stays.
 """
 
 from __future__ import annotations

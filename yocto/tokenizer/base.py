@@ -14,7 +14,6 @@ import regex
 from yocto.errors import TokenizerError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 AllowedSpecial = str | Collection[str]
@@ -108,11 +107,11 @@ class BaseTokenizer(ABC):
             return self._encode_plain(data.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise TokenizerError(
-                f"byte {error.start} is not valid UTF-8, and a {self.kind} tokenizer knows text only",
+                f"byte {error.start} is not UTF-8, and a {self.kind} tokenizer knows text only",
                 "Encode the text as UTF-8, or use a byte-bpe tokenizer.",
             ) from error
 
-    def encode_to_numpy(self, text: str | bytes) -> NDArray[np.uint16] | NDArray[np.uint32]:
+    def encode_to_numpy(self, text: str | bytes) -> NDArray[Any]:
         """The ids of a text (str, or UTF-8 bytes) as a 1-D array, special tokens as plain text.
 
         The array is uint16, or uint32 when vocab_size is above 65536: what a .bin file holds.
@@ -205,7 +204,7 @@ def check_text(text: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise TokenizerError(
-            f"character {error.start} of the text is a lone surrogate, U+{ord(text[error.start]):04X}",
+            f"character {error.start} is a lone surrogate, U+{ord(text[error.start]):04X}",
             "Such text comes from a faulty decoding step; decode it with errors='replace'.",
         ) from error
 

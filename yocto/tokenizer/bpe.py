@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal, cast
 
 import regex
@@ -164,10 +165,10 @@ class _PieceCache(dict[str, list[int]]):
 
 
 def merge_by_scan(ids: list[int], ranks: Ranks) -> list[int]:
-    """Merge the pair of lowest rank (the leftmost of equals) until none is left; O(n²), but short."""
+    """Merge the pair of lowest rank, of equals the leftmost, until none is left: O(n²)."""
     while len(ids) > 1:
-        best = min(((ranks.get(pair, _NEVER), i) for i, pair in enumerate(zip(ids, ids[1:]))))  # noqa: B905
-        (rank, merged), at = best
+        candidates = ((ranks.get(pair, _NEVER), i) for i, pair in enumerate(pairwise(ids)))
+        (rank, merged), at = min(candidates)
         if rank == _NEVER[0]:
             break
         ids[at : at + 2] = [merged]
@@ -180,9 +181,9 @@ _NEVER = (1 << 62, -1)
 def merge_by_heap(ids: list[int], ranks: Ranks) -> list[int]:
     """The same result as merge_by_scan in O(n log n).
 
-    Tokens are nodes of a linked list that stay at the place of their first byte; `ids[i] = -1` marks
-    a node that was merged into the one before it. The heap holds (rank, place, left, right) of each
-    pair when it arose; an entry whose place holds other tokens by now is out of date and skipped.
+    Tokens are nodes of a linked list that stay at the place of their first byte; `ids[i] = -1`
+    marks a node that was merged into the one before it. The heap holds (rank, place, left, right)
+    of each pair when it arose; an entry whose place holds other tokens by now is skipped.
     """
     n = len(ids)
     after, before = list(range(1, n + 1)), list(range(-1, n - 1))

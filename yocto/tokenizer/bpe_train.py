@@ -1,9 +1,9 @@
 """Learning BPE merges.
 
-Counting comes first: a piece that occurs a thousand times is kept once, with its multiplicity. Then
-the commonest pair of neighbours is merged, over and over. A merge changes only the pieces that hold
-the pair, so only their pairs are counted anew (an idea of Sennrich's subword-nmt). Ties are broken as
-Hugging Face's BpeTrainer breaks them, by the smaller pair of ids, so the merges are the same.
+Counting comes first: a piece that occurs a thousand times is kept once, with its multiplicity.
+Then the commonest pair of neighbours is merged, over and over. A merge changes only the pieces that
+hold the pair, so only their pairs are counted anew (an idea of Sennrich's subword-nmt). Ties are
+broken as Hugging Face's BpeTrainer breaks them, by the smaller pair of ids: the merges are equal.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from yocto.config import END_OF_TEXT
 from yocto.errors import TokenizerError
@@ -107,7 +108,7 @@ def learn_merges(
     pair_counts: defaultdict[Pair, int] = defaultdict(int)
     where: defaultdict[Pair, set[int]] = defaultdict(set)  # pair -> words that (may) hold it
     for w, word in enumerate(words):
-        for pair in zip(word, word[1:]):  # noqa: B905 (pairs of neighbours)
+        for pair in pairwise(word):
             pair_counts[pair] += frequencies[w]
             where[pair].add(w)
 
@@ -134,7 +135,7 @@ def learn_merges(
         raised: set[Pair] = set()
         for w in where.pop(pair):
             words[w] = _merge_word(words[w], pair, new, frequencies[w], pair_counts, raised)
-            for neighbours in zip(words[w], words[w][1:]):  # noqa: B905
+            for neighbours in pairwise(words[w]):
                 if new in neighbours:
                     where[neighbours].add(w)
         for risen in raised:
@@ -153,7 +154,7 @@ def _merge_word(
     raised: set[Pair],
 ) -> list[int]:
     """The word with the pair merged, left to right; keeps the pair counts true."""
-    for neighbours in zip(word, word[1:]):  # noqa: B905
+    for neighbours in pairwise(word):
         pair_counts[neighbours] -= frequency
     merged: list[int] = []
     i, end = 0, len(word)
@@ -165,7 +166,7 @@ def _merge_word(
         else:
             merged.append(word[i])
             i += 1
-    for neighbours in zip(merged, merged[1:]):  # noqa: B905
+    for neighbours in pairwise(merged):
         pair_counts[neighbours] += frequency
         if new in neighbours:
             raised.add(neighbours)

@@ -90,7 +90,9 @@ class CharTokenizer(BaseTokenizer):
             return TokenizerFileError(f"{path}: {what}", "Make it anew with yocto prepare-char.")
 
         if content.get("version") != VERSION:
-            raise fault(f"version {content.get('version')!r} is not {VERSION}, which this yocto reads")
+            raise fault(
+                f"version {content.get('version')!r} is not {VERSION}, which this yocto reads"
+            )
         stoi, special = content.get("stoi"), content.get("special_tokens", {})
         for name, table in (("stoi", stoi), ("special_tokens", special)):
             if not isinstance(table, dict) or not all(type(i) is int for i in table.values()):

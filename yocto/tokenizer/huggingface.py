@@ -218,7 +218,11 @@ def _pattern(pre_tokenizer: Any) -> str:
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
         raise _Fault("'pre_tokenizer' is missing or not a table")
     kinds = [step.get("type") for step in steps]
-    if not kinds or kinds[-1] != "ByteLevel" or kinds not in (["ByteLevel"], ["Split", "ByteLevel"]):
+    if (
+        not kinds
+        or kinds[-1] != "ByteLevel"
+        or kinds not in (["ByteLevel"], ["Split", "ByteLevel"])
+    ):
         raise _Fault(f"the pre-tokenizer {kinds} is not supported; Split and ByteLevel are")
     if steps[-1].get("add_prefix_space"):
         raise _Fault("the pre-tokenizer adds a space before the text, which is not supported")
@@ -233,5 +237,3 @@ def _pattern(pre_tokenizer: Any) -> str:
     if not isinstance(expression, str) or not (isolated or matches):
         raise _Fault("the pre-tokenizer's Split is not a regex whose matches are the pieces")
     return pattern_name(expression)
-
-

@@ -1,14 +1,15 @@
 """*.tiktoken rank files: one line per token, its bytes in base64 and its rank, which is its id.
 
 Source of the format: openai/tiktoken, `load.py`. The files hold no merges; they follow from the
-ranks: the two tokens that a token was merged from are what its bytes become when only tokens of lower
-rank may be merged (tiktoken's own `_educational.py` and minbpe find them the same way).
+ranks: the two tokens that a token was merged from are what its bytes become when only tokens of
+lower rank may be merged (tiktoken's own `_educational.py` and minbpe find them the same way).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+from itertools import pairwise
 
 from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.bpe import BPETokenizer
@@ -50,7 +51,7 @@ def _merge_below(token: bytes, vocab: dict[bytes, int]) -> list[bytes]:
     limit = vocab[token]
     parts = [token[i : i + 1] for i in range(len(token))]
     while True:
-        ranks = [vocab.get(a + b, limit) for a, b in zip(parts, parts[1:])]  # noqa: B905
+        ranks = [vocab.get(a + b, limit) for a, b in pairwise(parts)]
         lowest = min(ranks, default=limit)
         if lowest >= limit:
             return parts

@@ -39,7 +39,11 @@ class MetricsFile:
         return lines
 
     def rewind(self, step: int) -> None:
-        """Keep what a run that stands at `step`, that step's evaluation not yet made, has measured."""
-        kept = [m for m in self.read() if m["step"] < step or (m["step"] == step and "val_loss" not in m)]
+        """Keep what a run has measured that stands at `step`, its evaluation not yet made."""
+        kept = [
+            m
+            for m in self.read()
+            if m["step"] < step or (m["step"] == step and "val_loss" not in m)
+        ]
         if self.path.is_file():
             write_text(self.path, "".join(json.dumps(m) + "\n" for m in kept))

@@ -14,7 +14,8 @@ def make_optimizer(model: GPT, config: TrainConfig) -> torch.optim.AdamW:
     Matrices decay; norms and biases do not, nor do embeddings, most rows of which see no gradient
     in a step and would only fade.
     """
-    decayed, kept = [], []
+    decayed: list[torch.nn.Parameter] = []
+    kept: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         matrix = parameter.dim() >= 2 and not name.startswith(("wte.", "wpe."))
         (decayed if matrix else kept).append(parameter)

@@ -54,7 +54,7 @@ def iterations_for(seconds: float, seconds_per_step: float, config: TrainConfig)
 
 
 def evaluation_share(config: TrainConfig) -> float:
-    """Time of evaluating, as a share of the time of training: a forward pass is a third of a step."""
+    """Time of evaluating as a share of training's: a forward pass is a third of a step."""
     passes = config.eval_iters / 3 / config.gradient_accumulation_steps
     return passes / config.eval_interval
 

@@ -99,7 +99,8 @@ class Trainer:
         self.seconds = 0.0  # of training so far, those before a resume included
         self.best_step: int | None = None
         self.best_val_loss = math.inf
-        self.loss_sum, self.loss_steps = 0.0, 0  # since the last evaluation
+        self.loss_sum: float | torch.Tensor = 0.0  # since the last evaluation
+        self.loss_steps = 0
         self.grad_norm = torch.zeros(())
         self._saved_step = 0
         if config.compile:
@@ -215,7 +216,7 @@ class Trainer:
         return x.to(self.device)
 
     def _compile(self) -> None:
-        """Compile the loss; where that fails (no C++ compiler, say), go on without, with a notice."""
+        """Compile the loss; where that fails (no C++ compiler, say), go on without it."""
         plain = self.loss
         self.loss = torch.compile(plain)  # type: ignore[assignment]
         try:
@@ -266,7 +267,8 @@ class Trainer:
             tokens=tokens, seconds=round(seconds, 3),
         )  # fmt: skip
         self.progress.say(
-            f"step {self.step}/{c.max_iters}: train loss {train_loss:.3f}, val loss {val_loss:.3f}, "
+            f"step {self.step}/{c.max_iters}: train loss {train_loss:.3f}, "
+            f"val loss {val_loss:.3f}, "
             f"{bpb:.3f} bits per byte, {tokens / max(seconds, 1e-9):,.0f} tokens/s"
         )
         self.loss_sum, self.loss_steps = 0.0, 0

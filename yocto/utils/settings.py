@@ -62,7 +62,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
-    """KEY=VALUE texts as settings; values are read as YAML, so 1e-3 is a number and true a truth."""
+    """KEY=VALUE texts as settings; values are read as YAML: 6 a number, true a truth."""
     values = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
