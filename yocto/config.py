@@ -164,7 +164,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "llama": {"norm": "rmsnorm", "position": "rope", "mlp": "swiglu", "qk_norm": False,
               "bias": False, "tie_weights": False},
     "qwen3": {"norm": "rmsnorm", "position": "rope", "mlp": "swiglu", "qk_norm": True,
-              "bias": False, "tie_weights": False},
+              "bias": False, "tie_weights": True},
 }  # fmt: skip
 
 
@@ -314,7 +314,9 @@ class TrainConfig(ModelConfig):
     ckpt_dir: str = knob("checkpoints", "Folder where runs lie.")
     run_name: str | None = knob(None, "Name of the run.", default_text="MODE-1, MODE-2, …")
     preset: str | None = knob(
-        None, "Named settings: cpu or gpu.", default_text="what fits the device"
+        None,
+        "Named settings: cpu-char, cpu-token, gpu-char or gpu-token.",
+        default_text="what fits the device",
     )
     batch_size: int = knob(16, "Sequences in one forward pass.", low=1, high=1 << 20)
     gradient_accumulation_steps: int = knob(

@@ -51,6 +51,8 @@ def run(config: EncodeConfig, progress: Progress) -> Encoded:
     paths = config.text_path or recorded_corpus(found.parent)
     out_dir = Path(config.out_dir) if config.out_dir is not None else found.parent
     meta = encode_files(paths, tokenizer, out_dir, config.val_ratio, "encode", progress)
+    if out_dir.resolve() != found.parent.resolve():
+        tokenizer.save(out_dir)  # so that the folder is all that train needs
     return Encoded.of(out_dir, meta)
 
 

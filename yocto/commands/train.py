@@ -104,7 +104,8 @@ def run(config: TrainConfig, progress: Progress) -> Trained:
 
 def with_preset(config: TrainConfig) -> TrainConfig:
     """The settings, with the preset's values where the user gave none."""
-    name = config.preset or ("cpu" if pick_device(config.device).type == "cpu" else "gpu")
+    machine = "cpu" if pick_device(config.device).type == "cpu" else "gpu"
+    name = config.preset or f"{machine}-{config.mode}"
     return dataclasses.replace(config.with_base(load_preset(name)), preset=name)
 
 

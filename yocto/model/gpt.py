@@ -1,4 +1,4 @@
-"""The whole GPT.
+"""The whole GPT in one file.
 
 One decoder-only transformer whose parts are chosen by the configuration, so that it is a GPT-2, a
 Llama or a Qwen3:
@@ -85,27 +85,28 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def init_weights(self, generator: torch.Generator | None = None) -> None:
-        """Draw the initial weights.
+        """Draw the initial weights, normal around 0.
 
-        Matrices as in GPT-2: normal with deviation 0.02, those that write to the residual stream
-        divided by sqrt(2 n_layer). An untied qwen3 or llama starts as in the modded-nanogpt
-        speedruns: blocks write nothing at first and all tokens are equally likely.
+        gpt2: deviation 0.02, divided by sqrt(2 n_layer) in matrices that write to the residual
+        stream (Radford et al. 2019). The others start as the modded-nanogpt speedruns do: blocks
+        write nothing at first, and without tied weights all tokens are equally likely at first;
+        that learns faster.
         """
-        speedy = self.config.family != "gpt2" and not self.config.tie_weights
-        residual_std = 0.0 if speedy else 0.02 / math.sqrt(2 * self.config.n_layer)
+        c = self.config
         for name, p in self.named_parameters():
+            writes = name.endswith(("o_proj.weight", "down_proj.weight"))
             if p.dim() < 2:
                 p.zero_() if name.endswith("bias") else p.fill_(1.0)
-            elif name.endswith(("o_proj.weight", "down_proj.weight")):
-                p.normal_(0.0, residual_std, generator=generator)
-            elif speedy and name == "lm_head.weight":
-                p.normal_(0.0, 0.001, generator=generator)
-            elif speedy and name == "wte.weight":
-                p.normal_(0.0, 0.8, generator=generator)
-            elif speedy:
-                p.normal_(0.0, 0.5 / math.sqrt(p.shape[1]), generator=generator)
+                continue
+            if c.family == "gpt2":
+                std = 0.02 / math.sqrt(2 * c.n_layer) if writes else 0.02
+            elif name in ("wte.weight", "wpe.weight"):
+                std = 0.02 if c.tie_weights else 0.8
+            elif name == "lm_head.weight":
+                std = 0.001
             else:
-                p.normal_(0.0, 0.02, generator=generator)
+                std = 0.0 if writes else 0.5 / math.sqrt(p.shape[1])
+            p.normal_(0.0, std, generator=generator)
 
     def num_parameters(self) -> int:
         """Weights, a shared one counted once."""
@@ -182,7 +183,8 @@ class Attention(nn.Module):
             self.v_proj(x).view(B, T, self.n_kv_head, self.head_size).transpose(1, 2)
         )  # (B, K, T, D)
         if self.qk_norm:
-            q, k = self.q_norm(q), self.k_norm(k)
+            exact = self.q_norm.weight.dtype  # under autocast q and k come in bfloat16
+            q, k = self.q_norm(q.to(exact)), self.k_norm(k.to(exact))
         if rotary is not None:
             q, k = rotate(q, *rotary), rotate(k, *rotary)
         if cache is not None:

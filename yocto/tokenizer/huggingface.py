@@ -184,6 +184,8 @@ def _merge(merge: Any) -> tuple[bytes, bytes]:
 
 
 def _added_tokens(added: Any) -> dict[str, int]:
+    if not isinstance(added, list | None):
+        raise _Fault("'added_tokens' is not a list")
     special = {}
     for token in added or []:
         if not isinstance(token, dict) or not isinstance(token.get("content"), str):
@@ -227,7 +229,7 @@ def _pattern(pre_tokenizer: Any) -> str:
     if steps[-1].get("add_prefix_space"):
         raise _Fault("the pre-tokenizer adds a space before the text, which is not supported")
     if kinds == ["ByteLevel"]:
-        return "gpt2" if steps[0].get("use_regex", True) else r"(?s:.+)"
+        return "gpt2" if steps[0].get("use_regex", True) else r"[\s\S]+"
     if steps[1].get("use_regex", True):
         raise _Fault("the pre-tokenizer splits twice, which is not supported")
     split = steps[0]

@@ -143,9 +143,11 @@ class Trainer:
         self.metrics.rewind(self.step)
 
     def save(self) -> None:
-        """Write a checkpoint of this step, once."""
+        """Write a checkpoint of this step, once. Raises RunError for a loss that is NaN: weights
+        that are broken must not take the place of the last whole ones."""
         if self._saved_step == self.step:
             return
+        self._check_loss()
         self.run.save(
             self.step, self.model, self.tokenizer, self.config.to_dict(), self.corpus.documents,
             self.state(),
@@ -228,14 +230,19 @@ class Trainer:
 
     # ---------------------------------------------------------------------------------- watching
 
-    def _log(self, task: Task) -> None:
+    def _check_loss(self) -> float:
+        """The mean loss since the last evaluation, in nats. Raises RunError when it is NaN."""
         self.loss_sum = float(self.loss_sum)
-        mean = self.loss_sum / self.loss_steps
+        mean = self.loss_sum / max(1, self.loss_steps)
         if not math.isfinite(mean):
             raise RunError(
                 f"the loss is {mean} at step {self.step}; the last checkpoint is before it",
                 f"Lower --learning-rate (it is {self.config.learning_rate:g}) and resume.",
             )
+        return mean
+
+    def _log(self, task: Task) -> None:
+        mean = self._check_loss()
         rate = learning_rate_at(self.step - 1, self.config)
         self.metrics.write(
             step=self.step, train_loss=mean, learning_rate=rate, grad_norm=float(self.grad_norm),

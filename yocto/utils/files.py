@@ -52,6 +52,7 @@ def atomic_dir(path: Path) -> Iterator[Path]:
         yield temporary
         for file in sorted(temporary.rglob("*")):
             if file.is_file():
+                file.chmod(0o666 & ~_umask())  # whatever made it: safetensors hides it from others
                 with file.open("rb") as opened:
                     os.fsync(opened.fileno())
         fsync_dir(temporary)

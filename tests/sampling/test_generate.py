@@ -1,0 +1,211 @@
+"""The sampler: cached and uncached the same, seeds, ends, and what each knob does to the draw."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+import torch
+from tiny import tiny_gpt
+from transformers import (
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from yocto.config import FAMILIES, SamplingConfig
+from yocto.model.gpt import GPT
+from yocto.sampling import generate as generate_module
+from yocto.sampling.generate import choose, generate
+
+# No filter: what comes is drawn from the model's own shares.
+PLAIN = {"temperature": 1.0, "top_p": 1.0}
+
+
+def ids_of(model: GPT, prompt: list[int], *, seed: int = 0, use_cache: bool = True, **knobs):
+    generator = torch.Generator().manual_seed(seed)
+    end_id = knobs.pop("end_id", None)
+    config = SamplingConfig(**knobs)
+    return list(
+        generate(model, prompt, config, end_id=end_id, generator=generator, use_cache=use_cache)
+    )
+
+
+# A penalty keeps a random model from saying one token for ever, which any faulty cache could do.
+GREEDY = {"greedy": True, "repetition_penalty": 4.0}
+
+
+@torch.no_grad()
+def slow_greedy(model: GPT, prompt: list[int], n: int) -> list[int]:
+    """What generate is meant to do with GREEDY, position by position, without a cache."""
+    block_size = model.config.block_size
+    ids, visible = list(prompt), prompt[-block_size:]
+    penalty = RepetitionPenaltyLogitsProcessor(4.0)
+    for _ in range(n):
+        if len(visible) > block_size:
+            visible = visible[-max(1, block_size * 3 // 4) :]
+        logits = model(torch.tensor([visible]))[:, -1]
+        chosen = int(penalty(torch.tensor([ids]), logits).argmax())
+        ids.append(chosen)
+        visible.append(chosen)
+    return ids[len(prompt) :]
+
+
+@pytest.mark.parametrize(
+    ("family", "position"),
+    list(itertools.product(FAMILIES, ["learned", "sinusoidal", "rope"])),
+)
+@pytest.mark.parametrize("prompt", [[3], list(range(8)), [i % 9 for i in range(30)]])
+def test_greedy_with_and_without_cache_is_the_slow_loop_even_past_block_size(
+    family: str, position: str, prompt: list[int]
+) -> None:
+    model = tiny_gpt(family=family, position=position, n_kv_head=1, tie_weights=False)
+    model.wte.weight.data *= 4  # else positions say more than tokens
+    expected = slow_greedy(model, prompt, 40)
+    assert len(set(expected)) > 2
+    assert ids_of(model, prompt, max_new_tokens=40, **GREEDY) == expected
+    assert ids_of(model, prompt, max_new_tokens=40, use_cache=False, **GREEDY) == expected
+
+
+@pytest.mark.parametrize("block_size", [1, 2, 5])
+def test_the_smallest_contexts_work(block_size: int) -> None:
+    model = tiny_gpt(block_size=block_size)
+    expected = slow_greedy(model, [1, 2, 3], 12)
+    assert ids_of(model, [1, 2, 3], max_new_tokens=12, **GREEDY) == expected
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [PLAIN, {"temperature": 1.5, "top_k": 5}, {"top_p": 0.8, "repetition_penalty": 1.3}],
+)
+def test_the_same_seed_gives_the_same_ids_with_and_without_cache(knobs: dict) -> None:
+    model = tiny_gpt()
+    knobs = {**knobs, "max_new_tokens": 40}
+    once = ids_of(model, [5], seed=3, **knobs)
+    assert ids_of(model, [5], seed=3, **knobs) == once
+    assert ids_of(model, [5], seed=3, use_cache=False, **knobs) == once
+    assert ids_of(model, [5], seed=4, **knobs) != once
+
+
+def test_the_global_generator_is_neither_used_nor_moved() -> None:
+    model = tiny_gpt()
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    once = ids_of(model, [5], seed=3, max_new_tokens=10, **PLAIN)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert ids_of(model, [5], seed=3, max_new_tokens=10, **PLAIN) == once
+
+
+def test_the_end_id_stops_and_is_not_yielded() -> None:
+    model = tiny_gpt()
+    ids = ids_of(model, [5], max_new_tokens=20, **GREEDY)
+    end_id = ids[4]
+    got = ids_of(model, [5], max_new_tokens=20, end_id=end_id, **GREEDY)
+    assert got == ids[: ids.index(end_id)]
+    assert got
+
+
+def test_an_end_id_in_the_prompt_does_not_stop() -> None:
+    model = tiny_gpt()
+    ids = ids_of(model, [5, 9], max_new_tokens=3, **GREEDY)
+    assert 5 not in ids
+    assert ids_of(model, [5, 9], max_new_tokens=3, end_id=5, **GREEDY) == ids
+
+
+def test_max_new_tokens_0_yields_nothing() -> None:
+    assert ids_of(tiny_gpt(), [5], max_new_tokens=0) == []
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_of_a_prompt_longer_than_block_size_the_last_tokens_count(use_cache: bool) -> None:
+    model = tiny_gpt()
+    tail = [7, 1, 4, 4, 2, 9, 0, 3]
+    knobs = {"greedy": True, "max_new_tokens": 1, "use_cache": use_cache}
+    assert ids_of(model, [11] * 50 + tail, **knobs) == ids_of(model, tail, **knobs)
+    longer = ids_of(model, [11] * 50 + tail, greedy=True, max_new_tokens=20)
+    assert longer == ids_of(model, tail, greedy=True, max_new_tokens=20)
+
+
+def test_with_a_cache_each_further_token_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, read = tiny_gpt(), []
+    features = model.features
+
+    def counting(idx: torch.Tensor, cache=None) -> torch.Tensor:
+        read.append(idx.shape[1])
+        return features(idx, cache)
+
+    monkeypatch.setattr(model, "features", counting)
+    ids_of(model, [1, 2, 3], max_new_tokens=10)
+    # When all eight positions are full, six are read in again.
+    assert read == [3, 1, 1, 1, 1, 1, 6, 1, 1, 6]
+
+
+def test_ids_come_one_by_one() -> None:
+    model = tiny_gpt()
+    stream = generate(model, [5], SamplingConfig(max_new_tokens=10**9, seed=1))
+    assert len(list(itertools.islice(stream, 5))) == 5
+
+
+def test_gradients_of_the_caller_stay_on_between_ids() -> None:
+    for _ in generate(tiny_gpt(), [5], SamplingConfig(max_new_tokens=2)):
+        assert torch.is_grad_enabled()
+
+
+# -------------------------------------------------------------------------------------- choose
+
+
+def test_the_filters_work_together_as_in_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+
+    def draw(shares: torch.Tensor, n: int, generator=None) -> torch.Tensor:
+        drawn.append(shares)
+        return torch.tensor([0])
+
+    monkeypatch.setattr(generate_module.torch, "multinomial", draw)
+    config = SamplingConfig(
+        repetition_penalty=1.4, temperature=0.6, top_k=20, top_p=0.8, min_p=0.08
+    )
+    reference = LogitsProcessorList(
+        [
+            RepetitionPenaltyLogitsProcessor(1.4),
+            TemperatureLogitsWarper(0.6),
+            TopKLogitsWarper(20),
+            TopPLogitsWarper(0.8),
+            MinPLogitsWarper(0.08),
+        ]
+    )
+    for seed in range(10):
+        logits = 2 * torch.randn(60, generator=torch.Generator().manual_seed(seed))
+        seen = [seed, 3, 3, 8]
+        choose(logits, seen, config)
+        expected = reference(torch.tensor([seen]), logits[None].clone()).softmax(dim=-1)[0]
+        torch.testing.assert_close(drawn[-1], expected)
+
+
+def test_the_draw_follows_the_shares() -> None:
+    shares = [0.5, 0.3, 0.15, 0.05]
+    generator = torch.Generator().manual_seed(0)
+    config = SamplingConfig(**PLAIN)
+    counts = Counter(choose(torch.tensor(shares).log(), [], config, generator) for _ in range(4000))
+    for token, share in enumerate(shares):
+        assert counts[token] / 4000 == pytest.approx(share, abs=0.03)
+
+
+@pytest.mark.parametrize("knobs", [{"greedy": True}, {"temperature": 0.0}, {"top_k": 1}])
+def test_greedy_temperature_0_and_top_k_1_take_the_likeliest(knobs: dict) -> None:
+    for seed in range(20):
+        logits = torch.randn(30, generator=torch.Generator().manual_seed(seed))
+        assert choose(logits, [], SamplingConfig(**knobs)) == int(logits.argmax())
+
+
+def test_a_strong_penalty_makes_greedy_leave_what_it_said() -> None:
+    logits = torch.tensor([2.0, 1.9, 0.0])
+    penalised = SamplingConfig(greedy=True, repetition_penalty=1.5)
+    assert choose(logits, [0], SamplingConfig(greedy=True)) == 0
+    assert choose(logits, [0], penalised) == 1
+    assert choose(logits, [], penalised) == 0

@@ -1,0 +1,521 @@
+"""The training loop: it learns, it can be stopped anywhere and goes on bit for bit."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from tiny import Recorder, make_trainer, tiny_corpus, train_config
+
+from yocto.checkpoint import Checkpoint, Run
+from yocto.config import TrainConfig
+from yocto.errors import DataError, RunError
+from yocto.training.trainer import Trainer
+
+
+def weights_of(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """metrics.jsonl but for the seconds, which no two runs share."""
+    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def steps_in(path: Path) -> list[int]:
+    return sorted(int(folder.name.removeprefix("step-")) for folder in path.glob("step-*"))
+
+
+def assert_equal(a: Any, b: Any) -> None:
+    """Equal to the last bit, tensors and all."""
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b)
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_equal(a[key], b[key])
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b)
+        for x, y in zip(a, b, strict=True):
+            assert_equal(x, y)
+    else:
+        assert a == b
+
+
+def before_batch(trainer: Trainer, number: int, act: Callable[[], None]) -> None:
+    """Do something right before the batch of that number, counted from 1, is drawn."""
+    draw, drawn = trainer.batches.next, iter(range(1, 10**9))
+
+    def hooked() -> tuple[torch.Tensor, torch.Tensor]:
+        if next(drawn) == number:
+            act()
+        return draw()
+
+    trainer.batches.next = hooked  # type: ignore[method-assign]
+
+
+def press_ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def resumed(path: Path, config: TrainConfig) -> Trainer:
+    """A new trainer, as in a new process, that stands where the run's latest checkpoint does."""
+    torch.manual_seed(999)  # whatever state the process is in
+    step = Run(path).pointer("latest")
+    assert step is not None
+    checkpoint = Checkpoint.open(step)
+    trainer = make_trainer(path, config)
+    checkpoint.load_weights(trainer.model)
+    trainer.load_state(checkpoint.load_trainer())
+    assert trainer.step == checkpoint.step
+    return trainer
+
+
+# ------------------------------------------------------------------------------------ learning
+
+
+def test_a_model_overfits_one_batch(tmp_path: Path) -> None:
+    config = train_config(
+        max_iters=300, eval_interval=1000, learning_rate=1e-2, n_embd=32, weight_decay=0.0
+    )
+    trainer = make_trainer(tmp_path, config)
+    batch = trainer.batches.next()
+    trainer.batches.next = lambda: batch  # type: ignore[method-assign]
+    trainer.fit()
+    with torch.no_grad():
+        assert trainer.loss(*batch).item() < 0.1
+
+
+def test_training_learns_what_can_be_learnt_and_no_more(tmp_path: Path) -> None:
+    # In the letters each next one is one of two: ln 2 nats is all that a model can reach.
+    config = train_config(max_iters=300, eval_interval=300, learning_rate=1e-2, batch_size=16)
+    fitted = make_trainer(tmp_path, config, tiny_corpus(train=4000, val=1000)).fit()
+    assert fitted.last is not None
+    assert math.log(2) * 0.95 < fitted.last.val_loss < 1.2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(
+    tmp_path: Path, dtype: str
+) -> None:
+    def run(name: str, seed: int) -> dict[str, torch.Tensor]:
+        trainer = make_trainer(
+            tmp_path / name, train_config(seed=seed, max_iters=3, dropout=0.2, dtype=dtype)
+        )
+        trainer.fit()
+        return weights_of(trainer)
+
+    one, again, other = run("one", 1), run("again", 1), run("other", 2)
+    assert_equal(one, again)
+    assert not torch.equal(one["wte.weight"], other["wte.weight"])
+    assert all(p.isfinite().all() for p in one.values())
+
+
+def test_accumulated_batches_have_the_gradient_of_one_large_batch(tmp_path: Path) -> None:
+    def gradients(name: str, passes: int, size: int) -> dict[str, torch.Tensor]:
+        config = train_config(
+            gradient_accumulation_steps=passes, batch_size=size, max_iters=1, grad_clip=0.0
+        )
+        trainer = make_trainer(tmp_path / name, config)
+        with torch.no_grad():  # all weights random: at the start some get no gradient
+            for p in trainer.model.parameters():
+                p.add_(0.3 * torch.randn(p.shape, generator=torch.Generator().manual_seed(p.dim())))
+        idx, targets = large
+        pieces: Iterator = zip(idx.split(size), targets.split(size), strict=True)
+        trainer.batches.next = lambda: next(pieces)  # type: ignore[method-assign]
+        taken = {}
+
+        def keep(*args: Any, **kwargs: Any) -> None:
+            taken.update({n: p.grad.clone() for n, p in trainer.model.named_parameters()})
+
+        trainer.optimizer.step = keep  # type: ignore[method-assign]
+        trainer.fit()
+        assert list(pieces) == []
+        return taken
+
+    large = make_trainer(tmp_path / "source", train_config(batch_size=12)).batches.next()
+    whole, parts = gradients("whole", 1, 12), gradients("parts", 4, 3)
+    for name, gradient in whole.items():
+        torch.testing.assert_close(parts[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
+        assert gradient.abs().max() > 1e-4, name
+
+
+def test_large_gradients_are_clipped_and_0_turns_clipping_off(tmp_path: Path) -> None:
+    def norm(grad_clip: float) -> float:
+        trainer = make_trainer(tmp_path, train_config(max_iters=1, grad_clip=grad_clip))
+        seen = []
+
+        def keep(*args: Any, **kwargs: Any) -> None:
+            squares = [p.grad.square().sum() for p in trainer.model.parameters()]
+            seen.append(math.sqrt(sum(squares)))
+
+        trainer.optimizer.step = keep  # type: ignore[method-assign]
+        trainer._train_step()
+        return seen[0]
+
+    free = norm(0.0)
+    assert norm(free / 10) == pytest.approx(free / 10, rel=1e-3)
+    assert norm(free * 10) == pytest.approx(free)
+
+
+def test_the_learning_rate_of_each_step_is_the_schedules(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, train_config(max_iters=6, warmup_iters=2, learning_rate=0.03))
+    rates, step = [], trainer.optimizer.step
+
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        rates.append([group["lr"] for group in trainer.optimizer.param_groups])
+        return step(*args, **kwargs)
+
+    trainer.optimizer.step = noting  # type: ignore[method-assign]
+    trainer.fit()
+    assert [r[0] for r in rates] == pytest.approx(
+        [0.01, 0.02, *(0.03 * (1 + math.cos(math.pi * i / 4)) / 2 for i in range(4))]
+    )
+
+
+# -------------------------------------------------------------------------------------- resume
+
+RESUMABLE = train_config(
+    max_iters=24, eval_interval=4, dropout=0.2, gradient_accumulation_steps=2, learning_rate=1e-2
+)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trainer]:
+    path = tmp_path_factory.mktemp("uninterrupted") / "run"
+    trainer = make_trainer(path, RESUMABLE)
+    assert trainer.fit().step == 24
+    return path, trainer
+
+
+def assert_same_end(path: Path, trainer: Trainer, reference: tuple[Path, Trainer]) -> None:
+    expected_path, expected = reference
+    assert trainer.step == expected.step
+    assert_equal(weights_of(trainer), weights_of(expected))
+    ours, theirs = trainer.state(), expected.state()
+    for state in (ours, theirs):
+        state.pop("seconds")
+    assert_equal(ours, theirs)
+    assert lines_of(path) == lines_of(expected_path)
+    for pointer in ("latest", "best"):
+        assert (path / pointer).read_text() == (expected_path / pointer).read_text()
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 10, 12, 20, 23])
+def test_a_run_stopped_by_ctrl_c_in_any_step_ends_as_if_it_had_not_been(
+    tmp_path: Path, uninterrupted: tuple[Path, Trainer], step: int
+) -> None:
+    path = tmp_path / "run"
+    trainer = make_trainer(path, RESUMABLE)
+    before_batch(trainer, 2 * step, press_ctrl_c)  # two batches a step: in the middle of it
+    fitted = trainer.fit()
+    assert (fitted.step, fitted.last) == (step, None)
+    again = resumed(path, RESUMABLE)
+    assert again.step == step
+    again.fit()
+    assert_same_end(path, again, uninterrupted)
+
+
+def test_a_run_stopped_by_ctrl_c_while_it_evaluates_ends_as_if_it_had_not_been(
+    tmp_path: Path, uninterrupted: tuple[Path, Trainer]
+) -> None:
+    path = tmp_path / "run"
+    trainer = make_trainer(path, RESUMABLE, on_evaluation=lambda evaluation: press_ctrl_c())
+    assert trainer.fit().step == 4
+    again = resumed(path, RESUMABLE)
+    again.fit()
+    assert_same_end(path, again, uninterrupted)
+
+
+def test_a_run_stopped_many_times_ends_as_if_it_had_not_been(
+    tmp_path: Path, uninterrupted: tuple[Path, Trainer]
+) -> None:
+    path = tmp_path / "run"
+    trainer = make_trainer(path, RESUMABLE)
+    for step in (5, 10, 15, 20):
+        before_batch(trainer, 10, press_ctrl_c)
+        assert trainer.fit().step == step
+        trainer = resumed(path, RESUMABLE)
+    assert trainer.fit().step == 24
+    assert_same_end(path, trainer, uninterrupted)
+
+
+class Crash(Exception):
+    pass
+
+
+def crash(*args: Any) -> None:
+    raise Crash
+
+
+@pytest.mark.parametrize("moment", ["after the save", "in the callback", "between two saves"])
+def test_a_run_that_crashed_ends_as_if_it_had_not(
+    tmp_path: Path, uninterrupted: tuple[Path, Trainer], moment: str
+) -> None:
+    path = tmp_path / "run"
+    trainer = make_trainer(path, RESUMABLE)
+    if moment == "between two saves":
+        before_batch(trainer, 2 * 11 + 1, crash)  # the log of step 10 is written, step 8 is saved
+        expected = 8
+    else:
+        evaluate, seen = trainer._evaluate_and_tell, []
+
+        def evaluating(seconds: float) -> Any:
+            seen.append(trainer.step)
+            if seen == [4, 8]:
+                if moment == "in the callback":
+                    trainer.on_evaluation = crash
+                else:
+                    crash()
+            return evaluate(seconds)
+
+        trainer._evaluate_and_tell = evaluating  # type: ignore[method-assign]
+        expected = 8
+    with pytest.raises(Crash):
+        trainer.fit()
+    again = resumed(path, RESUMABLE)
+    assert again.step == expected
+    again.fit()
+    assert_same_end(path, again, uninterrupted)
+
+
+def test_ctrl_c_before_the_first_step_ends_the_run_at_once(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, train_config())
+    progress = trainer.progress
+    task = progress.task
+
+    def pressing(*args: Any, **kwargs: Any) -> Any:
+        press_ctrl_c()
+        return task(*args, **kwargs)
+
+    progress.task = pressing  # type: ignore[method-assign]
+    assert trainer.fit().step == 0
+
+
+def test_after_training_ctrl_c_interrupts_again(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    make_trainer(tmp_path, train_config(max_iters=1)).fit()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_trainer_state_of_another_model_is_refused(tmp_path: Path) -> None:
+    small = make_trainer(tmp_path / "small", train_config(max_iters=2))
+    small.fit()
+    large = make_trainer(tmp_path / "large", train_config(n_embd=32))
+    large.fit()
+    # The optimizer takes states of other shapes without a word; one of other groups it refuses.
+    state = small.state()
+    state["optimizer"]["param_groups"].pop()
+    with pytest.raises(RunError, match="does not fit"):
+        large.load_state(state)
+    state = small.state()
+    del state["batches"]
+    with pytest.raises(RunError, match="does not fit"):
+        large.load_state(state)
+
+
+def test_the_seconds_of_a_resumed_run_go_on(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, RESUMABLE)
+    before_batch(trainer, 8, press_ctrl_c)
+    trainer.fit()
+    trainer = resumed(tmp_path, RESUMABLE)
+    trainer.seconds += 1000.0
+    assert trainer.fit().seconds > 1000.0
+
+
+# ---------------------------------------------------------------------------------- evaluation
+
+
+@pytest.mark.parametrize("val", [9, 10, 41, 64, 100])
+def test_an_evaluation_of_the_whole_split_reads_every_token_once(tmp_path: Path, val: int) -> None:
+    trainer = make_trainer(tmp_path, train_config(), tiny_corpus(val=val))
+    ids = torch.from_numpy(trainer.corpus.val.astype("int64"))
+    losses = []
+    trainer.model.eval()
+    for start in range(0, val - 1, 8):  # window by window, each target once
+        window = ids[start : start + 9]
+        logits = trainer.model(window[None, :-1])[0]
+        losses += F.cross_entropy(logits, window[1:], reduction="none").tolist()
+    assert len(losses) == val - 1
+    assert trainer.evaluate(None) == pytest.approx(sum(losses) / (val - 1), rel=1e-5)
+
+
+def test_an_evaluation_is_the_same_each_time_and_moves_no_generator(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, train_config(dropout=0.5))
+    global_before = torch.get_rng_state()
+    batches_before = trainer.batches.generator.get_state()
+    assert trainer.evaluate(2) == trainer.evaluate(2)
+    assert torch.equal(torch.get_rng_state(), global_before)
+    assert torch.equal(trainer.batches.generator.get_state(), batches_before)
+    assert trainer.model.training
+
+
+def test_each_evaluation_is_told_and_written_and_handed_on(tmp_path: Path) -> None:
+    handed, modes = [], []
+    trainer = make_trainer(tmp_path, train_config(max_iters=10, eval_interval=4))
+
+    def watch(evaluation: Any) -> None:
+        handed.append(evaluation)
+        modes.append(trainer.model.training)
+
+    trainer.on_evaluation = watch
+    fitted = trainer.fit()
+    assert [evaluation.step for evaluation in handed] == [4, 8, 10]
+    assert modes == [False] * 3
+    assert fitted.last == handed[-1]
+    written = [line for line in lines_of(tmp_path) if "val_loss" in line]
+    assert [line["val_loss"] for line in written] == [e.val_loss for e in handed]
+    assert [line["tokens"] for line in written] == [step * 4 * 8 for step in (4, 8, 10)]
+    assert isinstance(trainer.progress, Recorder)
+    told = trainer.progress.said
+    assert len(told) == 3
+    assert told[0].startswith("step 4/10: train loss")
+    assert "bits per byte" in told[0]
+
+
+def test_bits_per_byte_count_the_bytes_of_the_validation_text(tmp_path: Path) -> None:
+    corpus = tiny_corpus(val=100)
+    corpus = type(corpus)(corpus.train, corpus.val, val_bytes=250, documents=1)
+    fitted = make_trainer(tmp_path, train_config(max_iters=1), corpus).fit()
+    assert fitted.last is not None
+    assert fitted.last.val_bits_per_byte == pytest.approx(
+        fitted.last.val_loss / math.log(2) * 100 / 250
+    )
+
+
+def test_the_train_loss_is_the_mean_since_the_evaluation_before(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, train_config(max_iters=6, eval_interval=3))
+    losses, backward, told = [], trainer._one_backward, []
+
+    def noting(*batch: torch.Tensor) -> torch.Tensor:
+        loss = backward(*batch)
+        losses.append(loss.item())
+        return loss
+
+    trainer._one_backward = noting  # type: ignore[method-assign]
+    trainer.on_evaluation = lambda evaluation: told.append(evaluation.train_loss)
+    trainer.fit()
+    assert told == pytest.approx([sum(losses[:3]) / 3, sum(losses[3:]) / 3])
+
+
+def test_a_validation_split_shorter_than_a_window_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        make_trainer(tmp_path, train_config(), tiny_corpus(val=8))
+    assert "8 tokens" in caught.value.message
+    assert "--block-size 7" in caught.value.hint
+
+
+# --------------------------------------------------------------------------------- checkpoints
+
+
+def scripted(trainer: Trainer, losses: list[float]) -> None:
+    """Let evaluations have these results; that of the whole split at the end takes none."""
+    script = iter(losses)
+    trainer.evaluate = lambda n: next(script) if n else 9.0  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("losses", "best", "kept"),
+    [
+        ([3.0, 2.0, 1.0], 12, [12]),
+        ([3.0, 1.0, 2.0], 8, [8, 12]),
+        ([1.0, 2.0, 3.0], 4, [4, 12]),
+        ([2.0, 2.0, 2.0], 4, [4, 12]),
+    ],
+)
+def test_the_best_and_the_latest_step_are_kept_and_no_other(
+    tmp_path: Path, losses: list[float], best: int, kept: list[int]
+) -> None:
+    trainer = make_trainer(tmp_path, train_config(max_iters=12, eval_interval=4))
+    scripted(trainer, losses)
+    fitted = trainer.fit()
+    assert (fitted.best_step, fitted.best_val_loss) == (best, min(losses))
+    assert (tmp_path / "best").read_text() == f"step-{best:06d}\n"
+    assert (tmp_path / "latest").read_text() == "step-000012\n"
+    assert steps_in(tmp_path) == kept
+
+
+def test_a_step_is_saved_before_it_is_evaluated(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, train_config())
+    trainer.evaluate = crash  # type: ignore[method-assign, assignment]
+    with pytest.raises(Crash):
+        trainer.fit()
+    assert steps_in(tmp_path) == [4]
+
+
+def test_saving_a_step_twice_writes_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(tmp_path, train_config())
+    trainer._train_step()
+    written = []
+    monkeypatch.setattr(Run, "save", lambda self, step, *rest: written.append(step))
+    trainer.save()
+    trainer.save()
+    assert written == [1]
+
+
+@pytest.mark.parametrize("when", ["at a log", "at an evaluation", "at ctrl-c"])
+def test_a_loss_that_is_nan_stops_the_run_and_is_never_saved(tmp_path: Path, when: str) -> None:
+    interval = {"at a log": 7, "at an evaluation": 4, "at ctrl-c": 7}[when]
+    trainer = make_trainer(tmp_path, train_config(max_iters=50, eval_interval=interval))
+
+    def spoil() -> None:
+        trainer.model.lm_head.weight.data.fill_(math.nan)
+        if when == "at ctrl-c":
+            press_ctrl_c()
+
+    before_batch(trainer, interval + 2, spoil)
+    with pytest.raises(RunError, match="loss is nan") as caught:
+        trainer.fit()
+    assert "--learning-rate" in caught.value.hint
+    assert steps_in(tmp_path) == [interval]
+    latest = Run(tmp_path).pointer("latest")
+    assert latest is not None
+    saved = Checkpoint.open(latest).load_model()
+    assert all(p.isfinite().all() for p in saved.parameters())
+
+
+def test_an_evaluation_that_is_nan_stops_the_run(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, train_config())
+    trainer.evaluate = lambda n: math.nan  # type: ignore[method-assign]
+    with pytest.raises(RunError, match="validation loss is nan at step 4"):
+        trainer.fit()
+    assert not (tmp_path / "best").exists()
+
+
+# -------------------------------------------------------------------------------- measuring
+
+
+def test_measuring_a_step_leaves_weights_gradients_and_generators_alone(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, train_config(dropout=0.5))
+    weights, state = weights_of(trainer), trainer.state()
+    assert trainer.seconds_per_step() > 0
+    assert_equal(weights_of(trainer), weights)
+    assert_equal(trainer.state(), state)
+    assert all(p.grad is None for p in trainer.model.parameters())
+
+
+def test_where_compiling_fails_the_run_goes_on_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(torch.nn.Module):
+        def forward(self, idx: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("no C++ compiler\nand a long trace")
+
+    monkeypatch.setattr(torch, "compile", lambda module: Broken())
+    trainer = make_trainer(tmp_path, train_config(compile=True, max_iters=2))
+    assert isinstance(trainer.progress, Recorder)
+    (notice,) = trainer.progress.notices
+    assert "going on without it: no C++ compiler" in notice
+    assert "long trace" not in notice
+    assert trainer.fit().step == 2
