@@ -7,6 +7,7 @@ each merge; encoding looks for the best pair anew after each merge.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import regex
 
@@ -26,7 +27,7 @@ def cut(text: str, expression: str) -> list[str]:
 
 
 def train(texts: list[str], expression: str, num_merges: int) -> tuple[list[bytes], list[Merge]]:
-    """Merge the commonest pair again and again: the tokens, in the order of their ids, and merges."""
+    """Merge the commonest pair again and again: the tokens in the order of ids, and the merges."""
     tokens = list(ALPHABET)
     pieces = Counter(piece for text in texts for piece in cut(text, expression))
     words = [([tokens.index(bytes([b])) for b in p.encode()], n) for p, n in pieces.items()]
@@ -34,7 +35,7 @@ def train(texts: list[str], expression: str, num_merges: int) -> tuple[list[byte
     while len(merges) < num_merges:
         counts: Counter[tuple[int, int]] = Counter()
         for ids, n in words:
-            for pair in zip(ids, ids[1:], strict=False):
+            for pair in pairwise(ids):
                 counts[pair] += n
         if not counts:
             break
@@ -58,12 +59,12 @@ def merge(ids: list[int], rule: Merge) -> list[int]:
 
 
 def encode_piece(data: bytes, merges: list[Merge]) -> list[int]:
-    """Merge the pair that was learnt first, the leftmost of several, until no learnt pair is left."""
+    """Merge the pair that was learnt first, the leftmost of several, until none is left."""
     ranks = {(left, right): (rank, new) for rank, (left, right, new) in enumerate(merges)}
     ids = [ALPHABET.index(bytes([b])) for b in data]
-    while known := [pair for pair in zip(ids, ids[1:], strict=False) if pair in ranks]:
+    while known := [pair for pair in pairwise(ids) if pair in ranks]:
         best = min(known, key=lambda pair: ranks[pair])
-        at = list(zip(ids, ids[1:], strict=False)).index(best)
+        at = list(pairwise(ids)).index(best)
         ids[at : at + 2] = [ranks[best][1]]
     return ids
 

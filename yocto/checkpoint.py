@@ -5,13 +5,15 @@
       latest  best  each names a step
       metrics.jsonl
 
-config.json holds the SHA-256 of the other files, so that a damaged checkpoint is noticed.
+config.json holds the SHA-256 of the other files and of its own content, so that a damaged
+checkpoint is noticed.
 trainer.pt holds tensors and plain values and is read with weights_only=True: nothing runs on load.
 """
 
 from __future__ import annotations
 
-import pickle
+import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,6 +62,8 @@ class Checkpoint:
                 f"{path} has format version {version!r}; this yocto reads {VERSION}",
                 "Update yocto: pip install -U yocto" if newer else _HINT,
             )
+        if content.pop("sha256", None) != _digest(content):
+            raise CheckpointError(f"{path}/config.json is altered", _HINT)
         try:
             files = dict(content["files"])
             checkpoint = cls(
@@ -102,8 +106,11 @@ class Checkpoint:
         file = self.path / "trainer.pt"
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise CheckpointError(f"can't read {file}: {error}", _HINT) from error
+        except Exception as error:  # a damaged or hostile file makes torch raise almost anything
+            # Not torch's own message, which tells users to turn weights_only off.
+            raise CheckpointError(
+                f"{file} can't be read as tensors and plain values", _HINT
+            ) from error
         if not isinstance(state, dict):
             raise CheckpointError(f"{file} holds no trainer state", _HINT)
         return state
@@ -155,7 +162,7 @@ class Run:
                 "train": train,
                 "files": {f.name: sha256_file(f) for f in sorted(temporary.iterdir())},
             }
-            write_json(temporary / "config.json", content)
+            write_json(temporary / "config.json", {**content, "sha256": _digest(content)})
         write_text(self.path / "latest", folder.name + "\n")
         return folder
 
@@ -169,6 +176,11 @@ class Run:
         for folder in self.path.glob("step-*"):
             if folder not in keep:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """The SHA-256 of what config.json says, whatever its layout."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def find_runs(ckpt_dir: Path) -> list[Run]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import NoneType, UnionType
@@ -127,16 +128,19 @@ def _checked(f: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
         if not isinstance(value, tuple) or not all(isinstance(v, str) for v in value):
             raise _bad(f, value, "a list of texts")
         return value
+    low, high = f.metadata["low"], f.metadata["high"]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError:
+            raise _bad(f, value, range_text(low, high) or "a finite number") from None
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise _bad(f, value, {"int": "a whole number", "float": "a number", "str": "a text",
                               "bool": "true or false"}[kind.__name__])  # fmt: skip
-    low, high = f.metadata["low"], f.metadata["high"]
     # Written so that NaN, which compares false with everything, is out of range too.
     below = low is not None and not value >= low
     above = high is not None and not value <= high
-    if below or above or (kind is float and value in (float("inf"), float("-inf"))):
+    if below or above or (kind is float and not math.isfinite(value)):
         raise _bad(f, value, range_text(low, high) or "a finite number")
     return value
 

@@ -131,9 +131,7 @@ def test_more_batches_than_there_are_give_the_whole_split():
 
 def test_an_evaluation_takes_the_same_windows_each_time():
     tokens = np.random.default_rng(1).integers(0, 99, 500).astype(np.uint16)
-    once, twice = (
-        [idx.tolist() for idx, _ in eval_batches(tokens, 8, 4, 5)] for _ in range(2)
-    )
+    once, twice = ([idx.tolist() for idx, _ in eval_batches(tokens, 8, 4, 5)] for _ in range(2))
     assert once == twice
 
 

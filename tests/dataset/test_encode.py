@@ -7,19 +7,20 @@ import pytest
 
 from yocto.dataset.encode import TokenMaker, write_dataset
 from yocto.dataset.split import split_documents
-from yocto.dataset.tokens import load_bin, read_meta
+from yocto.dataset.tokens import bin_dtype, load_bin, read_meta
 from yocto.errors import DataError
 from yocto.utils.progress import SilentProgress, SilentTask
 
 END = 300
 
 
-def encode(text: str):
-    return np.frombuffer(text.encode(), np.uint8).astype(np.uint16)
+def encode(text: str, dtype="uint16"):
+    return np.frombuffer(text.encode(), np.uint8).astype(dtype)
 
 
 def write(folder, documents, *, val_ratio=0.1, vocab_size=301, end_id=END, progress=None):
-    maker = TokenMaker(encode, vocab_size, end_id, "0" * 64)
+    dtype = bin_dtype(vocab_size)
+    maker = TokenMaker(lambda text: encode(text, dtype), vocab_size, end_id, "0" * 64)
     return write_dataset(
         documents, maker, folder, val_ratio=val_ratio, sources=["a.txt"], made_by="encode",
         progress=progress or SilentProgress(),

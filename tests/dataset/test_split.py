@@ -72,6 +72,12 @@ def test_the_same_text_goes_to_the_same_split():
     assert not set(splits["train"]) & set(splits["val"])
 
 
+def test_the_split_is_the_same_on_every_machine_and_in_every_release():
+    validating = [2, 7, 17, 22]
+    expected = [f"document number {i}" for i in validating]
+    assert split_documents(MANY[:40], 0.2)["val"] == expected
+
+
 def test_a_larger_share_only_moves_documents_to_validation():
     less, more = split_documents(MANY, 0.1), split_documents(MANY, 0.3)
     assert set(less["val"]) < set(more["val"])

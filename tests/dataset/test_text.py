@@ -145,7 +145,9 @@ def test_documents_that_were_joined_come_back(tmp_path_factory, documents, newli
     assert list(read_documents([path])) == documents
 
 
-@pytest.mark.parametrize("data", ["", " \n\t\n", "\ufeff", SEPARATOR, f"{SEPARATOR}\n{SEPARATOR}\n"])
+@pytest.mark.parametrize(
+    "data", ["", " \n\t\n", "\ufeff", SEPARATOR, f"{SEPARATOR}\n{SEPARATOR}\n"]
+)
 def test_a_file_without_text_is_refused_by_name(write, data):
     path = write(data)
     with pytest.raises(DataError, match="there is no text in") as caught:

@@ -189,7 +189,7 @@ def test_a_vocabulary_above_65536_gives_uint32():
 
 
 def test_bytes_that_are_no_text_are_refused_by_a_tokenizer_of_text():
-    with pytest.raises(TokenizerError, match="byte 3 is not .*UTF-8, and a char tokenizer"):
+    with pytest.raises(TokenizerError, match=r"byte 3 is not .*UTF-8, and a char tokenizer"):
         CHAR.encode_bytes(b"the\xff")
 
 

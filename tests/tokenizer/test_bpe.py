@@ -50,8 +50,9 @@ def test_encode_bytes_of_a_text_gives_the_ids_of_the_text(text):
 
 def test_bytes_that_are_no_utf_8_are_pieces_of_their_own():
     tokenizer = TOKENIZERS["gpt2"]
-    parts = [tokenizer.encode("the them"), [tokenizer.vocab[b"\xff"]], tokenizer.encode("e")]
-    assert tokenizer.encode_bytes(b"the them\xffe") == sum(parts, [])
+    bad = tokenizer.vocab[b"\xff"]
+    expected = [*tokenizer.encode("the them"), bad, *tokenizer.encode("e")]
+    assert tokenizer.encode_bytes(b"the them\xffe") == expected
 
 
 @settings(deadline=None)
@@ -59,10 +60,7 @@ def test_bytes_that_are_no_utf_8_are_pieces_of_their_own():
     corpus=st.text("ab ", max_size=60),
     text=st.one_of(
         st.text("ab ", max_size=60),
-        st.text(
-            st.characters(exclude_categories=["Cs"], exclude_characters="\x1c\x1d\x1e\x1f"),
-            max_size=40,
-        ),
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
     ),
     pattern=st.sampled_from([*NAMED_PATTERNS, r"\w+", r"(?s:.+)"]),
 )
@@ -79,9 +77,7 @@ def test_ids_equal_the_references_on_real_text():
     merges = [(*(tokenizer.vocab[t] for t in m), tokenizer.vocab[b"".join(m)]) for m in
               tokenizer.merges]  # fmt: skip
     sample = TEXT[-3000:]
-    assert tokenizer.encode(sample) == reference_bpe.encode(
-        sample, NAMED_PATTERNS["gpt2"], merges
-    )
+    assert tokenizer.encode(sample) == reference_bpe.encode(sample, NAMED_PATTERNS["gpt2"], merges)
 
 
 @st.composite

@@ -15,12 +15,10 @@ from yocto.tokenizer.patterns import NAMED_PATTERNS
 from yocto.utils.progress import SilentProgress, SilentTask
 
 PHILOSOPHY = Path(__file__).parents[2] / "data" / "philosophy.txt"
-# Where Python's \s and Unicode's White_Space differ, the reference can't judge; Hugging Face does.
-NO_SEPARATORS = st.characters(exclude_categories=["Cs"], exclude_characters="\x1c\x1d\x1e\x1f")
 TEXTS = st.one_of(
     st.text("ab ", max_size=60),
     st.text("aAb1 .'\n\u00e9🙂", max_size=60),
-    st.text(NO_SEPARATORS, max_size=40),
+    st.text(st.characters(exclude_categories=["Cs", "Cn", "Co"]), max_size=40),
 )
 
 

@@ -288,6 +288,13 @@ def test_a_run_that_crashed_ends_as_if_it_had_not(
     assert_same_end(path, again, uninterrupted)
 
 
+def test_sigterm_saves_and_stops_too(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, train_config())
+    before_batch(trainer, 3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert trainer.fit().step == 3
+    assert steps_in(tmp_path) == [3]
+
+
 def test_ctrl_c_before_the_first_step_ends_the_run_at_once(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, train_config())
     progress = trainer.progress

@@ -102,7 +102,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_version)
+    app.callback(invoke_without_command=True)(_version)
     for command in COMMANDS:
         examples = "\n".join(f"  {example}" for example in command.examples)
         text = f"{command.help}\n\n\b\nExamples:\n{examples}"

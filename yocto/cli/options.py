@@ -35,8 +35,7 @@ def _knob_parameter(name: str, hint: Any, default: Any, metadata: Any) -> inspec
     kind, _ = unwrap_optional(hint)
     flag = "--" + name.replace("_", "-")
     if kind is bool:
-        # A switch that is on by default is named by what turns it off.
-        flag = f"--no-{name}" if default is True else f"{flag}/--no-{name.replace('_', '-')}"
+        flag = f"{flag}/--no-{name.replace('_', '-')}"
     if get_origin(kind) is tuple:
         kind = list[str]
     option = typer.Option(
@@ -60,9 +59,7 @@ def _metavar(kind: Any) -> str | None:
 def _help(kind: Any, default: Any, metadata: Any) -> str:
     """What the knob does, its range and its default."""
     if kind is bool and default is not None:
-        return (
-            str(metadata["help"]) if not default else f"Do not: {_uncapitalised(metadata['help'])}"
-        )
+        return f"{metadata['help']} (default: on)" if default else str(metadata["help"])
     notes = []
     allowed = range_text(metadata["low"], metadata["high"])
     if (
@@ -80,7 +77,3 @@ def _help(kind: Any, default: Any, metadata: Any) -> str:
     if shown not in ("", None):
         notes.append(f"default: {shown}")
     return f"{metadata['help']} ({'; '.join(notes)})" if notes else str(metadata["help"])
-
-
-def _uncapitalised(text: str) -> str:
-    return text[:1].lower() + text[1:]

@@ -98,6 +98,8 @@ def run(config: TrainConfig, progress: Progress) -> Trained:
         trainer.load_state(checkpoint.load_trainer())
         progress.say(f"going on with {path} at step {checkpoint.step}")
     _announce(trainer, progress)
+    if checkpoint is None:
+        _clear(path)
     path.mkdir(parents=True, exist_ok=True)
     return _trained(path, trainer, trainer.fit())
 
@@ -121,15 +123,23 @@ def _new_run(config: TrainConfig) -> Path:
             f"{name!r} can't be a run's name", "Use a plain name: letters, digits, - and _."
         )
     path = ckpt_dir / name
-    if any(path.glob("step-*")):
-        if not config.overwrite:
-            raise RunError(
-                f"the run {path} is there already",
-                f"Go on with it: --resume auto; replace it: --overwrite; or choose another name: "
-                f"--run-name {next_run_name(ckpt_dir, re.sub(r'-[0-9]+$', '', name))}",
-            )
-        shutil.rmtree(path)
+    if any(path.glob("step-*")) and not config.overwrite:
+        raise RunError(
+            f"the run {path} is there already",
+            f"Go on with it: --resume auto; replace it: --overwrite; or choose another name: "
+            f"--run-name {next_run_name(ckpt_dir, re.sub(r'-[0-9]+$', '', name))}",
+        )
     return path
+
+
+def _clear(path: Path) -> None:
+    """Delete what an older run left in the folder of a new one, once nothing can refuse the new one
+    any more."""
+    for old in (*path.glob("step-*"), *(path / n for n in ("latest", "best", "metrics.jsonl"))):
+        if old.is_dir():
+            shutil.rmtree(old)
+        else:
+            old.unlink(missing_ok=True)
 
 
 def next_run_name(ckpt_dir: Path, stem: str) -> str:
@@ -298,6 +308,11 @@ def _announce(trainer: Trainer, progress: Progress) -> None:
         tokens_per_iteration=c.gradient_accumulation_steps * c.batch_size * c.block_size,
         memory=training_memory(trainer.model, c),
         seconds=left * per_step * (1 + evaluation_share(c)),
+    )
+    progress.say(f"run         {trainer.run.path}")
+    progress.say(
+        f"model       {c.family}, n_layer {c.n_layer}, n_head {c.n_head}, n_embd {c.n_embd}, "
+        f"block_size {c.block_size}"
     )
     for line in plan.lines():
         progress.say(line)

@@ -21,7 +21,7 @@ def split_documents(documents: Sequence[str], val_ratio: float) -> dict[str, lis
         return {"train": [text[:cut]] if cut else [], "val": [text[cut:]] if text[cut:] else []}
     draws = [_draw(document) for document in documents]
     limit = val_ratio
-    if val_ratio > 0:
+    if draws and val_ratio > 0:
         # With few documents chance may leave a split empty; then the nearest one is moved there.
         limit = max(limit, min(draws) + 1e-12)
         limit = min(limit, max(draws))

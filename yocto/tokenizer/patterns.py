@@ -49,19 +49,14 @@ def pattern_name(expression: str) -> str:
 
 
 def make_splitter(pattern: str) -> Callable[[str], list[str]]:
-    r"""A function that cuts text into pieces which, joined, are the text again.
+    """A function that cuts text into pieces which, joined, are the text again.
 
     What a regex does not match becomes pieces of its own between the matches, as in Hugging Face's
-    Split(behavior="isolated"). `\s` means Unicode's White_Space, as it does to Rust and Oniguruma;
-    Python's own `\s` takes U+001C to U+001F too.
+    Split(behavior="isolated").
     """
     expression = pattern_regex(pattern)
-    portable = regex.sub(
-        r"\\.", lambda m: {r"\s": r"\p{White_Space}", r"\S": r"\P{White_Space}"}.get(m[0], m[0]),
-        expression, flags=regex.DOTALL,
-    )  # fmt: skip
     try:
-        compiled = regex.compile(portable)
+        compiled = regex.compile(expression)
     except (regex.error, RecursionError, OverflowError) as error:
         known = ", ".join(NAMED_PATTERNS)
         raise TokenizerError(

@@ -46,6 +46,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 def atomic_dir(path: Path) -> Iterator[Path]:
     """Fill a temporary folder beside `path`; on success fsync it all and rename it to `path`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    replaced = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -57,13 +58,16 @@ def atomic_dir(path: Path) -> Iterator[Path]:
                     os.fsync(opened.fileno())
         fsync_dir(temporary)
         if path.exists():
-            shutil.rmtree(path)
+            path.rename(replaced)
         temporary.rename(path)
         fsync_dir(path.parent)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
+        if replaced.exists() and not path.exists():
+            replaced.rename(path)  # the new one could not take its place
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def fsync_dir(path: Path) -> None:

@@ -75,11 +75,12 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (ValueError, RecursionError, yaml.YAMLError):
         return text
-    if isinstance(value, str):
+    if isinstance(value, str) and value == text.strip():  # quotes say that it is a text
         try:
             return float(value)  # YAML 1.1 takes 1e-3, without a dot, for a text
         except ValueError:
             return value
-    return value
+    # A date or a time of day is nothing that a knob takes; 2024-11-21 may well be a run's name.
+    return value if isinstance(value, int | float | str | list | None) else text

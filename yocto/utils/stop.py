@@ -15,10 +15,11 @@ def stop_at(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
     held = ""
     for piece in pieces:
         held += piece
-        ends = [at for stop in stops if (at := held.find(stop)) >= 0]
-        if ends:
-            if min(ends):
-                yield held[: min(ends)]
+        found = [(at + len(stop), at) for stop in stops if (at := held.find(stop)) >= 0]
+        if found:
+            _, at = min(found)  # the one that was complete first, wherever the pieces were cut
+            if at:
+                yield held[:at]
             return
         keep = max((_overlap(held, stop) for stop in stops), default=0)
         if len(held) > keep:

@@ -1,0 +1,540 @@
+"""The command line from end to end: what is typed, what is printed, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SHAPE, Project
+from tiny import make_text
+
+import yocto as package
+import yocto.cli.app as app_module
+from yocto.errors import YoctoError
+
+SHORT = [
+    part
+    for name, value in {**SHAPE, "max_iters": 4, "eval_interval": 2}.items()
+    for part in ("--" + name.replace("_", "-"), str(value))
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_text: Path) -> Path:
+    """An empty folder with a text, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "book.txt").write_bytes(small_text.read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """`at(project)`: a copy of the project as the current folder."""
+
+    def go(project: Project) -> Project:
+        copy = project.copy_to(tmp_path)
+        monkeypatch.chdir(tmp_path)
+        return copy
+
+    return go
+
+
+def assert_mistake(result: Any, status: int, *parts: str) -> None:
+    """An error that is told in words, on standard error alone."""
+    assert result.exit_code == status, result.output
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in result.stderr
+
+
+# ------------------------------------------------------------------------------- the whole way
+
+
+def test_the_char_way_works_from_text_to_chat(home: Path, yocto) -> None:
+    prepared = yocto("prepare-char", "--text-path", "book.txt")
+    assert prepared.exit_code == 0
+    assert "next: yocto train --mode char" in prepared.stdout
+
+    trained = yocto("train", "--mode", "char", *SHORT)
+    assert trained.exit_code == 0
+    assert "validation loss" in trained.stdout
+    assert "step 2/4" in trained.stderr  # progress goes to standard error
+    assert "step 2/4" not in trained.stdout
+
+    sampled = yocto("sample", "--max-new-tokens", "30", "--prompt", "the ")
+    assert sampled.exit_code == 0
+    assert sampled.stdout.startswith("the ")
+    assert len(sampled.stdout) == len("the ") + 30 + 1
+    assert sampled.stderr == ""
+
+    talked = yocto("chat", "--max-new-tokens", "5", input="Who?\n/exit\n")
+    assert talked.exit_code == 0
+    assert talked.stdout
+
+
+def test_the_token_way_works_from_text_to_sample(home: Path, yocto) -> None:
+    learnt = yocto("train-tokenizer", "--text-path", "book.txt", "--vocab-size", "300")
+    assert learnt.exit_code == 0
+    assert "next: yocto train --mode token" in learnt.stdout
+
+    trained = yocto("train", "--mode", "token", *SHORT)
+    assert trained.exit_code == 0
+    assert "no token files in data/token yet: encoding" in trained.stderr
+    assert "book.txt" in trained.stderr
+
+    sampled = yocto("sample", "--top-p", "0.9", "--max-new-tokens", "20", "--prompt", "the ")
+    assert sampled.exit_code == 0
+    assert sampled.stdout.startswith("the ")
+
+
+def test_quickstart_goes_the_whole_way(home: Path, yocto) -> None:  # in JSON: in char mode too
+    result = yocto("quickstart", "--text-path", "book.txt", "--mode", "token", "--minutes", "0.05")
+    assert result.exit_code == 0, result.output
+    assert "next: yocto chat" in result.stdout
+    assert "3 of 3" in result.stderr
+    assert yocto("sample", "--max-new-tokens", "3").exit_code == 0
+
+
+def test_a_vocabulary_that_the_text_can_not_fill_ends_well_with_a_note(home: Path, yocto) -> None:
+    (home / "tiny.txt").write_text("abab abab")
+    result = yocto("train-tokenizer", "--text-path", "tiny.txt", "--vocab-size", "8000")
+    assert result.exit_code == 0
+    assert re.search(r"note: .*stopped at \d+ of 8,000 tokens", result.stdout)
+
+
+# ------------------------------------------------------------------------------------------ json
+
+
+def test_json_is_all_that_a_command_writes_to_standard_output(home: Path, yocto) -> None:
+    def run(*arguments: str) -> Any:
+        result = yocto(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    prepared = run("prepare-char", "--text-path", "book.txt")
+    assert prepared["splits"]["train"]["tokens"] > prepared["splits"]["val"]["tokens"] > 0
+    tokenizer = run("train-tokenizer", "--text-path", "book.txt", "--vocab-size", "300")
+    assert tokenizer["vocab_size"] == 300
+    assert run("encode", "--text-path", "book.txt")["vocab_size"] == 300
+    trained = run("train", *SHORT)
+    assert trained["step"] == trained["max_iters"] == 4
+    assert trained["val_loss"] > 0
+    sampled = run("sample", "--num-samples", "2", "--max-new-tokens", "5", "--prompt", "the ")
+    assert [text.startswith("the ") for text in sampled["samples"]] == [True, True]
+    assert sampled["checkpoint"].startswith("checkpoints/token-1/step-")
+    quick = run("quickstart", "--text-path", "book.txt", "--mode", "char", "--minutes", "0.01")
+    assert quick["training"]["run"] == "checkpoints/quickstart-1"
+    assert quick["sample"]
+
+
+def test_a_chat_has_no_json(at, char_project: Project, yocto) -> None:
+    at(char_project)
+    result = yocto("chat", "--json", input="Hi\n")
+    assert result.exit_code in (1, 2)
+    assert result.stdout == ""
+    assert "yocto sample --json" in result.stderr
+
+
+# ----------------------------------------------------------------------------- settings, usage
+
+
+CONFIGS = {
+    "settings.yaml": "n-layer: 2\nmax_iters: 3\nlearning_rate: 1e-3\n",
+    "settings.toml": "n_layer = 2\nmax_iters = 3\nlearning_rate = 1e-3\n",
+    "settings.json": '{"n_layer": 2, "max-iters": 3, "learning_rate": 0.001}',
+}
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The settings that the command would have run with, in place of running it."""
+    from yocto.commands import train
+
+    got: dict[str, Any] = {}
+
+    def run(config: Any, progress: Any) -> Any:
+        got.update(config.to_dict(), given=set(config.given))
+        raise YoctoError("enough")
+
+    monkeypatch.setattr(train, "run", run)
+    return got
+
+
+@pytest.mark.parametrize("name", ["settings.yaml", "settings.toml", "settings.json"])
+def test_settings_come_from_a_file_set_stands_above_it_and_flags_above_all(
+    home: Path, yocto, settings: dict[str, Any], name: str
+) -> None:
+    (home / name).write_text(CONFIGS[name])
+    yocto(
+        "train", "--config", name, "--set", "max-iters=4", "--set", "n_head=1", "--set",
+        "learning_rate=2e-3", "--learning-rate", "0.5",
+    )  # fmt: skip
+    assert settings["n_layer"] == 2  # the file
+    assert settings["max_iters"] == 4  # --set
+    assert settings["n_head"] == 1
+    assert settings["learning_rate"] == 0.5  # the flag
+    assert settings["given"] == {"n_layer", "max_iters", "n_head", "learning_rate"}
+
+
+def test_a_flag_that_repeats_a_default_counts_as_given(yocto, settings: dict[str, Any]) -> None:
+    yocto("train", "--min-lr", "0", "--no-compile")
+    assert settings["given"] == {"min_lr", "compile"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "parts"),
+    [
+        ("a.yaml", "n_leyer: 2", ["n_leyer", "Did you mean 'n_layer'"]),
+        ("a.toml", "eval_intervall = 2", ["eval_intervall", "Did you mean 'eval_interval'"]),
+        ("a.json", '{"n_layer": "two"}', ["n_layer is 'two'", "a whole number"]),
+        ("a.yaml", "n_layer: 0", ["n_layer is 0", "from 1 to 1000"]),
+        ("a.yaml", "- 1\n- 2", ["a.yaml", "no table of settings"]),
+        ("a.json", "{", ["a.json", "can't be read as json"]),
+        ("a.ini", "n_layer=2", ["a.ini", ".yaml, .toml or .json"]),
+        ("missing.yaml", None, ["missing.yaml", "can't read"]),
+    ],
+)
+def test_a_mistake_in_a_settings_file_is_a_usage_error_that_names_it(
+    home: Path, yocto, name: str, text: str | None, parts: list[str]
+) -> None:
+    if text is not None:
+        (home / name).write_text(text)
+    assert_mistake(yocto("train", "--config", name), 2, *parts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["train", "--n-layer", "two"], "--n-layer"),
+        (["train", "--n-layer", "0"], "from 1 to 1000"),
+        (["train", "--mode", "word"], "--mode"),
+        (["train", "--n-leyer", "2"], "--n-layer"),
+        (["train", "--set", "n_leyer=2"], "Did you mean 'n_layer'"),
+        (["train", "--set", "n_layer"], "KEY=VALUE"),
+        (["train", "--set", "n_layer=[1]"], "a whole number"),
+        (["train", "--learning-rate", "nan"], "from 0 to 10"),
+        (["sample", "--top-p", "1.5"], "from 1e-06 to 1"),
+        (["sample", "--temperature", "-1"], "from 0 to 100"),
+        (["sample", "--num-samples", "0"], "num_samples"),
+        (["sample", "surplus"], "surplus"),
+        (["trian"], "trian"),
+        (["prepare-char", "--val-ratio", "2"], "from 0 to 0.9"),
+    ],
+)
+def test_wrong_usage_is_told_with_status_2(yocto, arguments: list[str], part: str) -> None:
+    assert_mistake(yocto(*arguments), 2, part)
+
+
+@pytest.mark.parametrize("command", [c.name for c in app_module.COMMANDS])
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_shows_the_examples(yocto, command: str, flag: str) -> None:
+    result = yocto(command, flag)
+    assert result.exit_code == 0
+    (found,) = [c for c in app_module.COMMANDS if c.name == command]
+    for example in found.examples:
+        assert example in result.stdout
+
+
+@pytest.mark.parametrize(
+    "example", [example for command in app_module.COMMANDS for example in command.examples]
+)
+def test_the_examples_parse(yocto, monkeypatch: pytest.MonkeyPatch, example: str) -> None:
+    import shlex
+
+    ran = []
+
+    def execute(command: Any, common: Any, flags: Any) -> int:
+        command.config.from_dict(app_module._settings(common, flags))
+        ran.append(command.name)
+        return 0
+
+    monkeypatch.setattr(app_module, "_execute", execute)
+    program, *arguments = shlex.split(example)
+    result = yocto(*arguments)
+    assert result.exit_code == 0, result.output
+    assert (program, ran) == ("yocto", [arguments[0]])
+
+
+def test_help_lists_every_command(yocto) -> None:
+    result = yocto("--help")
+    assert result.exit_code == 0
+    for command in app_module.COMMANDS:
+        start = re.escape(command.help[:20])  # the rest may be cut to the terminal's width
+        assert re.search(rf"^ +{command.name} +{start}", result.stdout, re.M)
+
+
+def test_the_version_is_the_packages(yocto) -> None:
+    result = yocto("--version")
+    assert (result.exit_code, result.stdout) == (0, f"yocto {package.__version__}\n")
+
+
+def test_python_m_yocto_is_the_same_command() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "yocto", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == f"yocto {package.__version__}\n"
+
+
+# ---------------------------------------------------------------------------------------- errors
+
+
+def test_the_ways_out_of_an_existing_name_are_listed(at, char_project: Project, yocto) -> None:
+    at(char_project)
+    assert_mistake(
+        yocto("train", "--mode", "char", "--run-name", "char-1", *SHORT),
+        1, "char-1 is there already", "--resume auto", "--overwrite", "--run-name char-2",
+    )  # fmt: skip
+
+
+def test_stale_data_is_made_anew_or_refused_with_a_command_that_helps(home: Path, yocto) -> None:
+    def tokenizer(size: int) -> None:
+        yocto("train-tokenizer", "--text-path", "book.txt", "--vocab-size", str(size))
+
+    tokenizer(300)
+    yocto("train", *SHORT)
+    tokenizer(290)
+    again = yocto("train", *SHORT)
+    assert again.exit_code == 0
+    assert "note: the tokenizer has changed" in again.stderr
+
+    yocto("encode")
+    tokenizer(280)
+    refused = yocto("train", *SHORT)
+    assert_mistake(refused, 1, "made with another tokenizer")
+    command = re.search(r"yocto (encode .*)", refused.stderr)
+    assert command is not None
+    assert yocto(*command[1].split()).exit_code == 0
+    assert yocto("train", *SHORT).exit_code == 0
+
+
+def test_a_finished_run_tells_a_command_that_trains_on(at, char_project: Project, yocto) -> None:
+    at(char_project)
+    # The copy has its data where the run's own settings don't look, so they are told.
+    where = ["--data-dir", "data/char", "--ckpt-dir", "checkpoints"]
+    finished = yocto("train", "--mode", "char", "--resume", "auto", *where)
+    assert finished.exit_code == 0
+    assert "is finished" in finished.stdout
+    command = re.search(r"to train on: yocto (.*)", finished.stdout)
+    assert command is not None
+    assert "--max-iters 40" in command[1]
+    on = yocto(*command[1].split(), "--data-dir", "data/char")
+    assert on.exit_code == 0, on.output
+    assert "step 40/40" in on.stderr
+
+
+def test_a_resumed_run_refuses_another_architecture(at, char_project: Project, yocto) -> None:
+    at(char_project)
+    result = yocto(
+        "train", "--mode", "char", "--run-name", "char-1", "--resume", "auto", "--n-embd", "32"
+    )
+    assert_mistake(result, 1, "keeps its architecture", "n_embd 16 -> 32")
+
+
+def test_a_validation_split_too_short_is_one_clear_error(home: Path, yocto) -> None:
+    (home / "tiny.txt").write_text(make_text(4)[:200], encoding="utf-8")
+    assert yocto("prepare-char", "--text-path", "tiny.txt").exit_code == 0
+    result = yocto("train", "--mode", "char", *SHORT)
+    assert_mistake(result, 1, "validation split has 20 tokens", "--block-size 19")
+
+
+def test_unknown_characters_in_a_prompt_are_named(at, char_project: Project, yocto) -> None:
+    at(char_project)
+    assert_mistake(yocto("sample", "--prompt", "a €"), 1, "'€' (U+20AC)")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["sample"], ["no trained run under checkpoints", "yocto train"]),
+        (["chat"], ["no trained run under checkpoints"]),
+        (["train"], ["no tokenizer in data/token", "yocto train-tokenizer"]),
+        (["train", "--mode", "char"], ["yocto prepare-char"]),
+        (["encode"], ["yocto train-tokenizer"]),
+        (["prepare-char", "--text-path", "none.txt"], ["no text file none.txt"]),
+        (["train-tokenizer", "--text-path", "."], ["folder"]),
+    ],
+)
+def test_what_is_missing_is_named_with_the_next_command(
+    home: Path, yocto, arguments: list[str], parts: list[str]
+) -> None:
+    assert_mistake(yocto(*arguments), 1, *parts)
+
+
+def test_debug_shows_the_traceback(home: Path, yocto) -> None:
+    plain, debug = yocto("sample"), yocto("sample", "--debug")
+    assert (plain.exit_code, debug.exit_code) == (1, 1)
+    assert "Traceback" not in plain.stderr
+    assert "Traceback" in debug.stderr
+    assert "no trained run" in debug.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "part"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (MemoryError(), 1, "out of memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 1, "--batch-size"),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), 1, "out of memory"),
+    ],
+)
+def test_what_can_go_wrong_in_a_command_becomes_a_status(
+    yocto, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, part: str
+) -> None:
+    from yocto.commands import train
+
+    def fail(config: Any, progress: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(train, "run", fail)
+    assert_mistake(yocto("train"), status, part)
+
+
+def test_a_fault_of_ours_is_not_hidden(yocto, monkeypatch: pytest.MonkeyPatch) -> None:
+    from yocto.commands import train
+
+    def fail(config: Any, progress: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(train, "run", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        yocto("train")
+
+
+def test_errors_are_red_on_a_terminal_unless_no_color_is_set(
+    home: Path, yocto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "\x1b" not in yocto("sample").stderr
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    assert "\x1b[31m" in yocto("sample").stderr
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[31m" not in yocto("sample").stderr
+
+
+# ---------------------------------------------------------------------------------------- sample
+
+
+def test_samples_are_parted_and_not_streaming_prints_the_same(
+    at, char_project: Project, yocto
+) -> None:
+    at(char_project)
+    arguments = ["sample", "--num-samples", "3", "--max-new-tokens", "9", "--seed", "1"]
+    result = yocto(*arguments, "--prompt", "the ")
+    assert result.exit_code == 0
+    assert result.stdout.count("-" * 20) == 2
+    assert result.stdout.count("the ") >= 3
+    assert yocto(*arguments, "--prompt", "the ", "--no-stream").stdout == result.stdout
+    assert yocto(*arguments, "--prompt", "the ", "--seed", "2").stdout != result.stdout
+
+
+def test_no_stream_reaches_the_command(at, char_project: Project, yocto, monkeypatch) -> None:
+    from yocto.cli import render
+
+    at(char_project)
+    writes: list[str] = []
+    monkeypatch.setattr(render, "write", writes.append)
+    yocto("sample", "--max-new-tokens", "9", "--no-stream")
+    assert len(writes) == 2  # the prompt and the text
+    writes.clear()
+    yocto("sample", "--max-new-tokens", "9")
+    assert len(writes) == 10
+
+
+def test_a_prompt_comes_from_a_file_or_standard_input(at, char_project: Project, yocto) -> None:
+    project = at(char_project)
+    (project.root / "prompt.txt").write_text("the stone", encoding="utf-8")
+    greedy = ["sample", "--greedy", "--max-new-tokens", "8"]
+    typed = yocto(*greedy, "--prompt", "the stone").stdout
+    assert typed.startswith("the stone")
+    assert yocto(*greedy, "--prompt", "@prompt.txt").stdout == typed
+    assert yocto(*greedy, "--prompt", "-", input="the stone").stdout == typed
+
+
+def test_a_prompt_longer_than_the_context_is_used_with_a_notice(
+    at, char_project: Project, yocto
+) -> None:
+    at(char_project)
+    prompt = "the river " * 20
+    result = yocto("sample", "--prompt", prompt, "--max-new-tokens", "5")
+    assert result.exit_code == 0
+    assert "note: the prompt has 200 tokens; the model sees the last 48" in result.stderr
+    assert result.stdout.startswith(prompt)
+
+
+def test_a_checkpoint_is_chosen_by_name_path_and_latest(at, char_project: Project, yocto) -> None:
+    project = at(char_project)
+    for ckpt in ("char-1", "checkpoints/char-1", "latest", str(project.step)):
+        assert yocto("sample", "--ckpt", ckpt, "--max-new-tokens", "2").exit_code == 0
+    assert_mistake(yocto("sample", "--ckpt", "chra-1"), 1, "'chra-1'", "char-1")
+
+
+def test_a_damaged_checkpoint_is_named(at, char_project: Project, yocto) -> None:
+    project = at(char_project)
+    for file in project.run.glob("step-*/model.safetensors"):
+        file.write_bytes(file.read_bytes()[:-1])
+    assert_mistake(yocto("sample"), 1, "model.safetensors")
+
+
+# --------------------------------------------------------------------------------------- signals
+
+
+def test_ctrl_c_saves_the_run_tells_how_to_go_on_and_that_works(
+    at, char_project: Project, yocto
+) -> None:
+    project = at(char_project)
+    endless = ["--max-iters", "1000000", "--eval-interval", "1000000"]
+    shape = ["--n-layer", "1", "--n-head", "2", "--n-embd", "16", "--block-size", "48"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "yocto", "train", "--mode", "char", *shape, *endless],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    try:
+        metrics = project.checkpoints / "char-2" / "metrics.jsonl"
+        patience = time.monotonic() + 120
+        while not metrics.exists() and process.poll() is None and time.monotonic() < patience:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    stopped = re.search(r"stopped at step (\d+) of 1000000; all is saved in (\S+)", out)
+    command = re.search(r"to go on: yocto (.*)", out)
+    assert stopped is not None, out
+    assert command is not None
+    assert stopped[2] == "checkpoints/char-2"
+    step = int(stopped[1])
+    assert step >= 10
+    again = yocto(*command[1].split(), "--max-iters", step + 3)
+    assert again.exit_code == 0, again.output
+    assert f"going on with checkpoints/char-2 at step {step}" in again.stderr
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly(at, char_project: Project) -> None:
+    at(char_project)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "yocto", "sample", "--max-new-tokens", "1000000"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        assert process.stdout.read(5)
+        process.stdout.close()
+        assert process.stderr is not None
+        err = process.stderr.read()
+        assert process.wait(timeout=60) == 0, err
+    finally:
+        process.kill()
+        process.stderr.close()
+    assert err == ""

@@ -1,0 +1,97 @@
+"""Progress: plain lines when piped, bars on a terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+import yocto.cli.progress as progress_module
+from yocto.cli.progress import PlainProgress, RichProgress, make_progress
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let time pass by hand."""
+    now = [100.0]
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    return wait
+
+
+def test_piped_progress_is_plain_and_on_a_terminal_it_is_bars(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert isinstance(make_progress(), PlainProgress)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(make_progress(), RichProgress)
+
+
+def test_plain_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress()
+    progress.say("[bold]1 of 3[/bold]")
+    progress.notice("careful")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "[bold]1 of 3[/bold]\nnote: careful\n"
+
+
+def test_a_quick_task_says_nothing_when_piped(
+    capsys: pytest.CaptureFixture[str], clock: Callable[[float], None]
+) -> None:
+    with PlainProgress().task("encoding", 100, "char") as task:
+        for _ in range(100):
+            clock(0.01)
+            task.advance()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_long_task_says_a_line_now_and_then_with_what_is_left(
+    capsys: pytest.CaptureFixture[str], clock: Callable[[float], None]
+) -> None:
+    with PlainProgress().task("training", 2000, "step", done=1000) as task:
+        task.status("loss 2.500")
+        for _ in range(100):
+            clock(1.0)
+            task.advance(10)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "training: 1,150 of 2,000 steps, loss 2.500, 85 s left"
+    assert len(lines) == 6  # every 15 of 100 seconds
+    assert not any("2,000 of 2,000" in line for line in lines)
+
+
+def test_bars_are_drawn_on_a_terminal_and_lines_stay_above_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    screen = io.StringIO()
+    console = Console(force_terminal=True, file=screen, width=80, highlight=False)
+    progress = RichProgress(console)
+    progress.say("a [line] that stays")
+    with progress.task("training", 10, "step", done=5) as task:
+        task.advance(2)
+        task.status("loss 1.234")
+        progress.notice("careful")
+    drawn = screen.getvalue()
+    assert "a [line] that stays" in drawn
+    assert "note: careful" in drawn
+    assert "training" in drawn
+    assert "━" in drawn
+    assert "70%" in drawn
+    assert "loss 1.234" in drawn
+    assert "\x1b[" in drawn
+
+
+def test_a_bar_is_gone_when_its_task_fails() -> None:
+    console = Console(force_terminal=True, file=io.StringIO(), width=80)
+    progress = RichProgress(console)
+    with pytest.raises(ZeroDivisionError), progress.task("training", 10, "step"):
+        raise ZeroDivisionError
+    with progress.task("again", 10, "step") as task:  # rich allows one live display at a time
+        task.advance()

@@ -1,0 +1,318 @@
+"""LanguageModel: load, stream, generate, loss, and chat."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import Project
+from tiny import LETTERS, tiny_gpt
+
+import yocto
+import yocto.api as api
+from yocto.api import LanguageModel
+from yocto.checkpoint import Run
+from yocto.config import SamplingConfig
+from yocto.errors import ChatError, CheckpointError, ConfigError, TokenizerError
+from yocto.tokenizer.char import CharTokenizer
+
+EMOJI = "Né 🙂👩‍🚀 — 你好"
+
+
+@pytest.fixture(scope="module")
+def char_lm(char_project: Project) -> LanguageModel:
+    return yocto.load(char_project.run)
+
+
+@pytest.fixture(scope="module")
+def token_lm(token_project: Project) -> LanguageModel:
+    return yocto.load(token_project.run)
+
+
+@pytest.fixture(params=["char", "token"])
+def lm(request: pytest.FixtureRequest) -> LanguageModel:
+    return request.getfixturevalue(f"{request.param}_lm")
+
+
+def says(monkeypatch: pytest.MonkeyPatch, *answers: Sequence[int]) -> list[list[int]]:
+    """Let the model generate these ids, answer by answer; returns the prompts it was shown."""
+    script, prompts = iter(answers), []
+
+    def scripted(
+        model: Any, prompt: Sequence[int], config: SamplingConfig, **rest: Any
+    ) -> Iterator[int]:
+        prompts.append(list(prompt))
+        end_id = rest["end_id"]
+        for token_id in itertools.islice(next(script), config.max_new_tokens):
+            if token_id == end_id:
+                return
+            yield token_id
+
+    monkeypatch.setattr(api, "generate", scripted)
+    return prompts
+
+
+# --------------------------------------------------------------------------------------- loading
+
+
+def test_a_model_loads_by_run_by_step_and_by_name(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
+    texts = {
+        yocto.load(path).generate("the ", max_new_tokens=10, greedy=True)
+        for path in (project.run, str(project.run), project.run.name)
+    }
+    assert len(texts) == 1
+    assert yocto.load(project.step).block_size == 48
+
+
+def test_a_run_loads_at_its_best_step(char_project: Project, tmp_path: Path) -> None:
+    run = Run(char_project.copy_to(tmp_path).run)
+    model = tiny_gpt()
+    for step in (1, 2):
+        run.save(step, model, CharTokenizer(LETTERS), {}, 1, {})
+        model.lm_head.weight.data.zero_()
+    run.mark_best(1)
+    assert yocto.load(run.path).model.lm_head.weight.any()
+    run.mark_best(2)
+    assert not yocto.load(run.path).model.lm_head.weight.any()
+
+
+def test_loading_what_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no run or checkpoint"):
+        yocto.load(tmp_path / "nothing")
+
+
+def test_a_tokenizer_is_trained_from_one_path_or_several(small_text: Path) -> None:
+    one = yocto.train_tokenizer(small_text, vocab_size=280)
+    several = yocto.train_tokenizer([small_text, str(small_text)], vocab_size=280)
+    assert one.vocab_size == several.vocab_size == 280
+    assert one.decode(one.encode(EMOJI)) == EMOJI
+
+
+# ------------------------------------------------------------------------------------ generating
+
+
+def test_the_pieces_of_a_stream_are_the_generated_text(lm: LanguageModel) -> None:
+    knobs = {"max_new_tokens": 60, "temperature": 1.0, "seed": 3, "ignore_eos": True}
+    pieces = list(lm.stream("the ", **knobs))
+    assert len(pieces) > 10
+    assert "".join(pieces) == lm.generate("the ", **knobs)
+    assert lm.generate("the ", **{**knobs, "seed": 4}) != "".join(pieces)
+
+
+def test_an_unknown_or_wrong_knob_is_an_error_that_names_it(lm: LanguageModel) -> None:
+    with pytest.raises(ConfigError, match="temperatur"):
+        lm.generate("the ", temperatur=1.0)
+    with pytest.raises(ConfigError, match="top_p"):
+        lm.generate("the ", top_p=2.0)
+
+
+def test_max_new_tokens_counts_tokens(char_lm: LanguageModel) -> None:
+    assert len(char_lm.generate("the ", max_new_tokens=17)) == 17
+    assert char_lm.generate("the ", max_new_tokens=0) == ""
+
+
+def test_no_piece_breaks_a_character(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = token_lm.tokenizer.encode_bytes(EMOJI.encode())
+    assert len(ids) > len(EMOJI)  # characters are spread over tokens
+    says(monkeypatch, ids)
+    pieces = list(token_lm.stream("x"))
+    assert "".join(pieces) == EMOJI
+    assert all("\N{REPLACEMENT CHARACTER}" not in piece for piece in pieces)
+    assert len(pieces) > 5
+
+
+def test_a_character_that_is_never_completed_is_marked_at_the_end(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, token_lm.tokenizer.encode_bytes("ab🙂".encode()[:-1]))
+    assert token_lm.generate("x") == "ab\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("stop", [("lo w",), ("world", "lo"), ("nothing", "lo wor")])
+def test_a_stop_text_ends_the_text_and_does_not_come(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch, stop: tuple[str, ...]
+) -> None:
+    says(monkeypatch, token_lm.tokenizer.encode_bytes(b"hello world"))
+    assert token_lm.generate("x", stop=stop) == "hel"
+
+
+def test_the_end_token_ends_the_text_unless_it_is_ignored(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = token_lm.tokenizer
+    ids = [*tokenizer.encode("one"), tokenizer.end_id, *tokenizer.encode("two")]
+    says(monkeypatch, ids, ids)
+    assert token_lm.generate("x") == "one"
+    assert token_lm.generate("x", ignore_eos=True) == "onetwo"  # without <|endoftext|> itself
+
+
+def test_special_tokens_in_a_prompt_are_plain_text(token_lm: LanguageModel) -> None:
+    ids = token_lm.prompt_ids("a<|endoftext|>b")
+    assert token_lm.tokenizer.end_id not in ids
+    assert token_lm.tokenizer.decode(ids) == "a<|endoftext|>b"
+
+
+def test_an_empty_prompt_is_the_start_of_a_text(
+    char_lm: LanguageModel, token_lm: LanguageModel
+) -> None:
+    assert token_lm.prompt_ids("") == [token_lm.tokenizer.end_id]
+    assert char_lm.prompt_ids("") == char_lm.tokenizer.encode("\n")
+    one_line = LanguageModel(char_lm.model, CharTokenizer("abc"))
+    assert one_line.prompt_ids("") == [0]
+
+
+def test_a_model_of_one_document_has_no_end(token_lm: LanguageModel) -> None:
+    assert token_lm.end_id == token_lm.tokenizer.end_id is not None
+    assert LanguageModel(token_lm.model, token_lm.tokenizer, documents=1).end_id is None
+
+
+def test_an_unknown_character_is_named(char_lm: LanguageModel) -> None:
+    with pytest.raises(TokenizerError, match="'€'"):
+        char_lm.generate("5 €")
+
+
+# ------------------------------------------------------------------------------------------ loss
+
+
+def test_the_loss_of_a_text_is_the_mean_surprise_of_its_tokens(lm: LanguageModel) -> None:
+    text = "the river asks"
+    ids = [*lm.prompt_ids(""), *lm.tokenizer.encode(text)]
+    assert len(ids) <= lm.block_size
+    logits = lm.model(torch.tensor([ids[:-1]]))[0]
+    expected = F.cross_entropy(logits, torch.tensor(ids[1:])).item()
+    assert lm.loss(text) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_long_text_is_read_window_by_window(lm: LanguageModel) -> None:
+    text = "the river asks the teacher and the mountain never answers. " * 4
+    ids = [*lm.prompt_ids(""), *lm.tokenizer.encode(text)]
+    losses = []
+    for start in range(0, len(ids) - 1, lm.block_size):
+        window = torch.tensor(ids[start : start + lm.block_size + 1])
+        logits = lm.model(window[None, :-1])[0]
+        losses += F.cross_entropy(logits, window[1:], reduction="none").tolist()
+    assert len(losses) == len(ids) - 1
+    assert lm.loss(text) == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+
+
+def test_a_trained_model_prefers_text_of_its_corpus(
+    char_lm: LanguageModel, small_text: Path
+) -> None:
+    text = small_text.read_text(encoding="utf-8")[:500]
+    assert char_lm.loss(text) < char_lm.loss(text[::-1]) + 1.0
+    assert char_lm.loss(text) < char_lm.loss("🙂" * 100)
+
+
+def test_an_empty_text_has_no_loss(lm: LanguageModel) -> None:
+    with pytest.raises(TokenizerError, match="empty"):
+        lm.loss("")
+
+
+# ------------------------------------------------------------------------------------------ chat
+
+
+def test_an_answer_stops_at_the_next_turn_and_joins_the_conversation(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = token_lm.tokenizer.encode
+    prompts = says(
+        monkeypatch, encode(" I see.\nUser: and then"), encode(" Yes.\nAssistant: more"),
+        encode(" No."),
+    )  # fmt: skip
+    chat = token_lm.chat()
+    chat.session.max_tokens = 1000  # the script has no context
+    assert "".join(chat.send("Hi")) == "I see."
+    assert "".join(chat.send("What")) == "Yes."
+    assert "".join(chat.send("So")) == "No."
+    assert token_lm.tokenizer.decode(prompts[2]) == (
+        "User: Hi\nAssistant: I see.\nUser: What\nAssistant: Yes.\nUser: So\nAssistant:"
+    )
+
+
+def test_a_blank_line_ends_an_answer_only_where_there_is_no_end_token(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = token_lm.tokenizer.encode(" One.\n\nTwo.")
+    says(monkeypatch, ids, ids)
+    assert "".join(token_lm.chat().send("Hi")) == "One.\n\nTwo."
+    single = LanguageModel(token_lm.model, token_lm.tokenizer, documents=1)
+    assert "".join(single.chat().send("Hi")) == "One."
+
+
+def test_a_question_that_got_no_answer_is_taken_back(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, [], token_lm.tokenizer.encode(" \n "))
+    chat = token_lm.chat()
+    assert "".join(chat.send("Hi")) == ""
+    assert "".join(chat.send("Hi")).strip() == ""
+    assert chat.session.messages == []
+
+
+def test_an_answer_that_is_broken_off_keeps_what_came(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, token_lm.tokenizer.encode_bytes(b" a b c d e"))
+    chat = token_lm.chat()
+    pieces = chat.send("Hi")
+    first = next(pieces)
+    pieces.close()  # type: ignore[attr-defined]
+    assert [message.text for message in chat.session.messages] == ["Hi", first.strip()]
+
+
+def test_a_message_longer_than_the_context_is_refused_at_once(lm: LanguageModel) -> None:
+    chat = lm.chat()
+    with pytest.raises(ChatError, match="at most 32"):  # two thirds of 48
+        chat.send("the river " * 20)
+    assert chat.session.messages == []
+
+
+@pytest.mark.parametrize(("asked", "limit"), [(None, 32), (5, 5), (48, 48), (1000, 48)])
+def test_the_context_of_a_chat_is_never_more_than_the_models(
+    lm: LanguageModel, asked: int | None, limit: int
+) -> None:
+    assert lm.chat(max_ctx_tokens=asked).session.max_tokens == limit
+
+
+def test_a_user_can_not_type_a_special_token(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = says(monkeypatch, token_lm.tokenizer.encode(" Yes."))
+    chat = token_lm.chat()
+    chat.session.max_tokens = 1000
+    list(chat.send("a<|endoftext|>b"))
+    assert token_lm.tokenizer.end_id not in prompts[0]
+
+
+def test_knobs_can_be_set_while_talking(lm: LanguageModel) -> None:
+    chat = lm.chat(seed=1, max_new_tokens=5)
+    chat.set(temperature=0.5, top_k=3)
+    assert (chat.config.temperature, chat.config.top_k, chat.config.max_new_tokens) == (0.5, 3, 5)
+    with pytest.raises(ConfigError, match="top_p"):
+        chat.set(top_p=7.0)
+    with pytest.raises(ConfigError, match="unknown"):
+        chat.set(colour=1)
+    assert chat.config.top_p <= 1
+
+
+def test_a_seed_makes_a_chat_repeatable(lm: LanguageModel) -> None:
+    def answers(chat: api.Chat) -> list[str]:
+        return ["".join(chat.send(text)) for text in ("a", "so")]
+
+    knobs = {"max_new_tokens": 20, "temperature": 1.0, "ignore_eos": True}
+    first = answers(lm.chat(seed=5, **knobs))
+    assert answers(lm.chat(seed=5, **knobs)) == first
+    assert answers(lm.chat(seed=6, **knobs)) != first
+    chat = lm.chat(seed=6, **knobs)
+    chat.set(seed=5)
+    assert answers(chat) == first

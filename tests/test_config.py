@@ -1,0 +1,336 @@
+"""Every knob: its help, its range, its type; and how settings are laid over each other."""
+
+import dataclasses
+import json
+import math
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yocto import config
+from yocto.config import (
+    FAMILIES,
+    Config,
+    GPTConfig,
+    ModelConfig,
+    SampleConfig,
+    TrainConfig,
+    TrainTokenizerConfig,
+    knobs,
+    nearest,
+    range_text,
+    unwrap_optional,
+)
+from yocto.errors import ConfigError
+
+CLASSES = [
+    cls
+    for cls in vars(config).values()
+    if isinstance(cls, type) and issubclass(cls, Config) and cls is not Config
+]
+
+
+def kind_of(cls: type[Config], name: str) -> tuple[Any, bool]:
+    """A knob's type, and whether it may be None."""
+    return unwrap_optional(get_type_hints(cls)[name])
+
+
+def every_knob(condition=lambda f: True):
+    """One test for each knob of each configuration."""
+    found = [(cls, f) for cls in CLASSES for f in knobs(cls) if condition(f)]
+    ids = [f"{cls.__name__}.{f.name}" for cls, f in found]
+    return pytest.mark.parametrize(("cls", "f"), found, ids=ids)
+
+
+def test_all_configurations_are_found():
+    assert {ModelConfig, GPTConfig, TrainConfig, SampleConfig} < set(CLASSES)
+
+
+# ------------------------------------------------------------------------------- what a knob has
+
+
+@every_knob()
+def test_each_knob_has_a_help_text_that_is_one_sentence(cls, f):
+    text = f.metadata["help"]
+    assert text[0].isupper() or text.startswith(("auto", "latest"))
+    assert text.endswith(".")
+    assert "\n" not in text
+
+
+@every_knob()
+def test_each_number_has_a_range_and_its_default_lies_in_it(cls, f):
+    kind, optional = kind_of(cls, f.name)
+    if kind in (int, float):
+        assert f.metadata["low"] is not None
+        assert f.metadata["high"] is not None
+        if f.default is not None:
+            assert f.metadata["low"] <= f.default <= f.metadata["high"]
+    if f.default is None:
+        assert optional
+        assert f.metadata["default_text"]
+
+
+@every_knob(lambda f: f.metadata["low"] is not None)
+def test_a_value_below_the_range_is_refused(cls, f):
+    low = f.metadata["low"]
+    values = [low - 1, -(10**30)]
+    if kind_of(cls, f.name)[0] is float:
+        values += [math.nextafter(low, -math.inf), float("-inf")]
+    for value in values:
+        with pytest.raises(ConfigError, match=f"^{f.name} is ") as caught:
+            cls(**{f.name: value})
+        assert f"it takes {range_text(low, f.metadata['high'])}" in caught.value.message
+        assert caught.value.hint == f.metadata["help"]
+
+
+@every_knob(lambda f: f.metadata["high"] is not None)
+def test_a_value_above_the_range_is_refused(cls, f):
+    high = f.metadata["high"]
+    values = [int(high) + 1, 10**30, 10**400]
+    if kind_of(cls, f.name)[0] is float:
+        values += [math.nextafter(high, math.inf), float("inf")]
+    for value in values:
+        with pytest.raises(ConfigError, match=f"^{f.name} is "):
+            cls(**{f.name: value})
+
+
+@every_knob(lambda f: f.metadata["low"] is not None)
+def test_both_ends_of_the_range_are_allowed(cls, f):
+    # A GPT's knobs hang together (n_embd is a multiple of n_head), so it may refuse an end.
+    if cls is not GPTConfig:
+        for value in (f.metadata["low"], f.metadata["high"]):
+            assert getattr(cls(**{f.name: value}), f.name) == value
+
+
+WRONG = {
+    int: ["three", "3", 1.5, 2.0, True, [3], {}, float("nan")],
+    float: ["x", "0.5", True, [0.5], float("nan"), float("inf"), 1j],
+    str: [5, 1.5, True, ["text"], b"text"],
+    bool: [1, 0, "true", "yes", 1.0, []],
+    tuple: ["text", [1], 5, {"a": 1}, ("a", None), b"text"],
+    Literal: ["nonsense", "", 1, True, ["a"], {}],
+}
+
+
+@every_knob()
+def test_a_value_of_the_wrong_type_is_refused_by_name(cls, f):
+    kind, optional = kind_of(cls, f.name)
+    for value in [*WRONG[get_origin(kind) or kind], *([] if optional else [None])]:
+        with pytest.raises(ConfigError, match=f"^{f.name} is ") as caught:
+            cls(**{f.name: value})
+        assert caught.value.hint == f.metadata["help"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneSided(Config):
+    at_least: float = config.knob(2.0, "A number.", low=1)
+    at_most: float = config.knob(2.0, "A number.", high=3)
+    free: float = config.knob(2.0, "A number.")
+
+
+@pytest.mark.parametrize("name", ["at_least", "at_most", "free"])
+def test_what_is_no_finite_number_is_refused_whatever_the_range(name):
+    for value in (math.nan, math.inf, -math.inf, 10**400):
+        with pytest.raises(ConfigError, match=f"^{name} is "):
+            OneSided(**{name: value})
+    assert getattr(OneSided(**{name: 2}), name) == 2.0
+
+
+def test_a_choice_names_what_there_is():
+    with pytest.raises(
+        ConfigError, match="family is 'gpt3', but it takes one of gpt2, llama, qwen3"
+    ):
+        ModelConfig(family="gpt3")
+
+
+def test_a_whole_number_is_a_number_too():
+    value = TrainConfig(dropout=0).dropout
+    assert value == 0.0
+    assert type(value) is float
+
+
+def test_a_list_becomes_a_tuple():
+    assert TrainTokenizerConfig(text_path=["a", "b"]).text_path == ("a", "b")
+
+
+def test_settings_cannot_be_changed_afterwards():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TrainConfig().n_layer = 7
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(0, 1, "from 0 to 1"), (1, None, "at least 1"), (None, 4, "at most 4"), (None, None, "")],
+)
+def test_a_range_in_words(low, high, text):
+    assert range_text(low, high) == text
+
+
+# ---------------------------------------------------------------------------------- unknown keys
+
+
+def test_an_unknown_key_is_an_error_that_names_the_nearest():
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig.from_dict({"n_layers": 3}, "my.yaml")
+    assert caught.value.message == "my.yaml: unknown setting 'n_layers'"
+    assert caught.value.hint == "Did you mean 'n_layer'?"
+
+
+def test_an_unknown_key_that_is_like_none_lists_them_all():
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig.from_dict({"zzzzzz": 3})
+    assert caught.value.message == "unknown setting 'zzzzzz'"
+    for f in knobs(TrainConfig):
+        assert f.name in caught.value.hint
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_given_is_no_setting(cls):
+    with pytest.raises(ConfigError, match="unknown setting 'given'"):
+        cls.from_dict({"given": ["n_layer"]})
+
+
+def test_a_bad_value_names_where_it_comes_from():
+    with pytest.raises(ConfigError, match=r"^preset gpu: n_layer is 0, but it takes from 1"):
+        TrainConfig.from_dict({"n_layer": 0}, "preset gpu")
+
+
+def test_the_nearest_word_is_near():
+    assert nearest("quen", ["qwen", "llama"]) == "qwen"
+    assert nearest("xyz", ["qwen", "llama"]) == ""
+
+
+# ------------------------------------------------------------------------- round trips and layers
+
+
+def value_strategy(cls: type[Config], f: dataclasses.Field[Any]) -> st.SearchStrategy[Any]:
+    kind, optional = kind_of(cls, f.name)
+    low, high = f.metadata["low"], f.metadata["high"]
+    if get_origin(kind) is Literal:
+        values = st.sampled_from(get_args(kind))
+    elif get_origin(kind) is tuple:
+        values = st.lists(st.text(), max_size=3).map(tuple)
+    else:
+        values = {
+            int: lambda: st.integers(low, high),
+            float: lambda: st.floats(low, high),
+            str: st.text,
+            bool: st.booleans,
+        }[kind]()
+    return st.none() | values if optional else values
+
+
+def configurations(cls: type[Config]) -> st.SearchStrategy[dict[str, Any]]:
+    values = {f.name: value_strategy(cls, f) for f in knobs(cls)}
+    return st.fixed_dictionaries({}, optional=values)
+
+
+@pytest.mark.parametrize("cls", [cls for cls in CLASSES if cls is not GPTConfig])
+def test_settings_come_back_from_plain_data_and_from_json(cls):
+    @given(configurations(cls))
+    def check(values):
+        made = cls.from_dict(values)
+        assert made.given == set(values)
+        assert {name: getattr(made, name) for name in values} == values
+        again = cls.from_dict(json.loads(json.dumps(made.to_dict())))
+        assert again == made
+        assert list(made.to_dict()) == [f.name for f in knobs(cls)]
+
+    check()
+
+
+def test_a_gpts_settings_come_back_whole():
+    for family in FAMILIES:
+        made = GPTConfig(family=family, n_layer=3, n_kv_head=2, bias=True, vocab_size=77)
+        assert GPTConfig.from_dict(made.to_dict()) == made
+
+
+def test_without_given_it_is_what_differs_from_the_defaults():
+    assert TrainConfig().given == set()
+    assert TrainConfig(n_layer=7, seed=1337).given == {"n_layer"}
+
+
+def test_with_base_fills_only_what_was_not_given():
+    settings = TrainConfig.from_dict({"n_layer": 7, "seed": 1337})
+    filled = settings.with_base({"n_layer": 9, "seed": 5, "n_head": 8})
+    assert (filled.n_layer, filled.seed, filled.n_head) == (7, 1337, 8)
+    assert filled.n_embd == settings.n_embd
+
+
+def test_with_base_leaves_given_as_it_is_so_that_a_second_base_fills_the_same():
+    settings = TrainConfig.from_dict({"n_layer": 7}).with_base({"n_head": 8})
+    assert settings.given == {"n_layer"}
+    assert settings.with_base({"n_head": 2, "n_layer": 1}).n_head == 2
+    assert settings.with_base({}).n_head == 8
+
+
+def test_with_base_checks_what_it_fills_in():
+    with pytest.raises(ConfigError, match="n_head is 0"):
+        TrainConfig().with_base({"n_head": 0})
+
+
+# ---------------------------------------------------------------------------------------- the GPT
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_fixes_what_was_left_open(family):
+    made = GPTConfig(family=family)
+    for name, value in FAMILIES[family].items():
+        assert getattr(made, name) == value
+    assert all(getattr(made, f.name) is not None for f in knobs(GPTConfig))
+
+
+@pytest.mark.parametrize(
+    ("family", "norm", "position", "mlp", "qk_norm", "bias"),
+    [
+        ("gpt2", "layernorm", "learned", "gelu", False, True),
+        ("llama", "rmsnorm", "rope", "swiglu", False, False),
+        ("qwen3", "rmsnorm", "rope", "swiglu", True, False),
+    ],
+)
+def test_the_families_are_those_of_the_papers(family, norm, position, mlp, qk_norm, bias):
+    made = GPTConfig(family=family)
+    assert (made.norm, made.position, made.mlp) == (norm, position, mlp)
+    assert (made.qk_norm, made.bias) == (qk_norm, bias)
+
+
+def test_what_was_given_goes_before_the_family():
+    made = GPTConfig(family="gpt2", position="rope", bias=False, n_kv_head=2, n_inner=100)
+    assert (made.position, made.bias, made.n_kv_head, made.n_inner) == ("rope", False, 2, 100)
+    assert made.norm == "layernorm"
+
+
+def test_the_mlp_is_as_wide_as_its_kind_asks():
+    assert GPTConfig(mlp="gelu", n_embd=96).n_inner == 384
+    assert GPTConfig(mlp="swiglu", n_embd=96).n_inner == 256
+    for n_embd in (64, 104, 128, 760):
+        n_inner = GPTConfig(mlp="swiglu", n_embd=n_embd).n_inner
+        assert n_inner % 8 == 0
+        assert 0 <= n_inner - 8 * n_embd / 3 < 8
+
+
+@pytest.mark.parametrize(
+    ("shape", "fault"),
+    [
+        ({"n_embd": 130, "n_head": 4}, "n_embd 130 is not a multiple of n_head 4"),
+        ({"n_head": 4, "n_kv_head": 3}, "n_head 4 is not a multiple of n_kv_head 3"),
+        ({"n_head": 4, "n_kv_head": 8}, "n_head 4 is not a multiple of n_kv_head 8"),
+        ({"n_embd": 12, "n_head": 4}, "a head of 3 channels can't be rotated in pairs"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_refused(shape, fault):
+    with pytest.raises(ConfigError, match=fault):
+        GPTConfig(**shape)
+
+
+def test_the_hint_on_a_bad_width_works():
+    with pytest.raises(ConfigError) as caught:
+        GPTConfig(n_embd=130, n_head=8)
+    assert "try n_embd 136" in caught.value.hint
+    GPTConfig(n_embd=136, n_head=4)
+
+
+def test_odd_heads_are_fine_without_rotation():
+    assert GPTConfig(n_embd=12, n_head=4, position="learned").n_embd == 12
