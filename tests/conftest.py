@@ -19,7 +19,7 @@ from yocto.utils.progress import SilentProgress
 # Small enough to train in a second, large enough for every command.
 SHAPE = {
     "n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 48, "batch_size": 4, "max_iters": 20,
-    "eval_interval": 10, "eval_iters": 2, "device": "cpu",
+    "eval_interval": 10, "eval_iters": 2, "learning_rate": 0.01, "warmup_iters": 2, "device": "cpu",
 }  # fmt: skip
 
 

@@ -171,9 +171,10 @@ class Run:
         write_text(self.path / "best", f"step-{step:06d}\n")
 
     def prune(self) -> None:
-        """Delete the steps that neither `latest` nor `best` names."""
+        """Delete the steps that neither `latest` nor `best` names, and what a kill left half
+        written."""
         keep = {self.pointer("latest"), self.pointer("best")}
-        for folder in self.path.glob("step-*"):
+        for folder in (*self.path.glob("step-*"), *self.path.glob(".step-*")):
             if folder not in keep:
                 shutil.rmtree(folder, ignore_errors=True)
 

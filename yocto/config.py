@@ -322,25 +322,25 @@ class TrainConfig(ModelConfig):
         "Named settings: cpu-char, cpu-token, gpu-char or gpu-token.",
         default_text="what fits the device",
     )
-    batch_size: int = knob(16, "Sequences in one forward pass.", low=1, high=1 << 20)
+    batch_size: int = knob(4, "Sequences in one forward pass.", low=1, high=1 << 20)
     gradient_accumulation_steps: int = knob(
         1, "Forward passes in one optimizer step.", low=1, high=1 << 20
     )
-    max_iters: int = knob(800, "Optimizer steps.", low=1, high=10**9)
+    max_iters: int = knob(3000, "Optimizer steps.", low=1, high=10**9)
     minutes: float | None = knob(
-        None, "Choose --max-iters so that training takes this long.", low=0.01, high=1e6,
-        default_text="off",
+        None, "Choose --max-iters so that training, from now on, takes this long.",
+        low=0.01, high=1e6, default_text="off",
     )  # fmt: skip
-    learning_rate: float = knob(4e-3, "Peak learning rate.", low=0, high=10)
+    learning_rate: float = knob(3e-3, "Peak learning rate.", low=0, high=10)
     min_lr: float = knob(0.0, "Learning rate at the end of the cosine.", low=0, high=10)
-    warmup_iters: int = knob(20, "Steps over which the learning rate rises.", low=0, high=10**9)
+    warmup_iters: int = knob(50, "Steps over which the learning rate rises.", low=0, high=10**9)
     weight_decay: float = knob(0.1, "AdamW's decay of weight matrices.", low=0, high=10)
     beta1: float = knob(0.9, "AdamW's decay of the mean of gradients.", low=0, high=0.9999)
     beta2: float = knob(0.99, "AdamW's decay of the mean of squares.", low=0, high=0.999999)
     grad_clip: float = knob(1.0, "Largest gradient norm; 0 turns clipping off.", low=0, high=1e6)
-    eval_interval: int = knob(100, "Steps between evaluations and checkpoints.", low=1, high=10**9)
+    eval_interval: int = knob(250, "Steps between evaluations and checkpoints.", low=1, high=10**9)
     eval_iters: int = knob(
-        20, "Most batches of an evaluation; the last one takes the whole split.", low=1, high=10**9
+        40, "Most batches of an evaluation; the last one takes the whole split.", low=1, high=10**9
     )
     device: str = knob("auto", "auto, cpu, cuda, cuda:N or mps.")
     dtype: Literal["auto", "float32", "bfloat16"] = knob(

@@ -55,14 +55,14 @@ def test_a_quick_task_says_nothing_when_piped(
 def test_a_long_task_says_a_line_now_and_then_with_what_is_left(
     capsys: pytest.CaptureFixture[str], clock: Callable[[float], None]
 ) -> None:
-    with PlainProgress().task("training", 2000, "step", done=1000) as task:
+    with PlainProgress().task("training", 2000, "step", done=1100) as task:
         task.status("loss 2.500")
-        for _ in range(100):
+        for _ in range(90):
             clock(1.0)
             task.advance(10)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "training: 1,150 of 2,000 steps, loss 2.500, 85 s left"
-    assert len(lines) == 6  # every 15 of 100 seconds
+    assert lines[0] == "training: 1,250 of 2,000 steps, loss 2.500, 75 s left"
+    assert len(lines) == 5  # every 15 seconds, but for the last when all is done
     assert not any("2,000 of 2,000" in line for line in lines)
 
 

@@ -15,6 +15,7 @@ from yocto.config import (
     TrainConfig,
     TrainTokenizerConfig,
 )
+from yocto.training.runs import next_run_name
 from yocto.utils.progress import Progress
 
 
@@ -64,7 +65,7 @@ def run(config: QuickstartConfig, progress: Progress) -> Quickstart:
         progress.say(line)
 
     progress.say(f"2 of 3: training for {config.minutes:g} minutes")
-    name = train.next_run_name(Path(config.ckpt_dir), "quickstart")
+    name = next_run_name(Path(config.ckpt_dir), "quickstart")
     training = train.run(
         TrainConfig(
             mode=config.mode, data_dir=folder, ckpt_dir=config.ckpt_dir, run_name=name,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +12,9 @@ from typing import Any
 import torch
 
 from yocto.api import LanguageModel
-from yocto.checkpoint import Checkpoint, Run, find_runs
+from yocto.checkpoint import Checkpoint, Run
 from yocto.commands.encode import encode_files, recorded_corpus
-from yocto.config import GPTConfig, ModelConfig, SamplingConfig, TrainConfig, knobs
+from yocto.config import GPTConfig, SamplingConfig, TrainConfig
 from yocto.dataset.tokens import load_split, read_meta
 from yocto.errors import DataError, RunError
 from yocto.model.gpt import GPT
@@ -29,12 +27,17 @@ from yocto.training.plan import (
     iterations_for,
     training_memory,
 )
+from yocto.training.runs import (
+    MODEL_KNOBS,
+    clear_run,
+    find_resumed,
+    new_run,
+    resumed_config,
+)
 from yocto.training.trainer import Corpus, Evaluation, Fitted, Trainer
 from yocto.utils.device import available_memory, describe_device, pick_device
 from yocto.utils.progress import Progress
 from yocto.utils.settings import load_preset
-
-MODEL_KNOBS = [f.name for f in knobs(ModelConfig)]
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,15 @@ class Trained:
 
 def run(config: TrainConfig, progress: Progress) -> Trained:
     """Train a new run, or go on with one."""
-    checkpoint = _resumed(config, progress)
+    checkpoint = find_resumed(config, progress)
     if checkpoint is not None:
-        config = _resumed_config(config, checkpoint)
+        config = resumed_config(config, checkpoint)
         path = checkpoint.path.parent
-        if checkpoint.step >= config.max_iters:
+        if checkpoint.step >= config.max_iters and config.minutes is None:
             return _finished(path, checkpoint, config)
     else:
         config = with_preset(config)
-        path = _new_run(config)
+        path = new_run(config)
     tokenizer, data_dir = _prepare_data(config, progress)
     corpus = _open_corpus(data_dir, tokenizer)
     model = _make_model(config, tokenizer, checkpoint)
@@ -99,7 +102,7 @@ def run(config: TrainConfig, progress: Progress) -> Trained:
         progress.say(f"going on with {path} at step {checkpoint.step}")
     _announce(trainer, progress)
     if checkpoint is None:
-        _clear(path)
+        clear_run(path)
     path.mkdir(parents=True, exist_ok=True)
     return _trained(path, trainer, trainer.fit())
 
@@ -111,80 +114,7 @@ def with_preset(config: TrainConfig) -> TrainConfig:
     return dataclasses.replace(config.with_base(load_preset(name)), preset=name)
 
 
-# ------------------------------------------------------------------------------------ which run
-
-
-def _new_run(config: TrainConfig) -> Path:
-    """The folder for a new run; an existing run is replaced only with --overwrite."""
-    ckpt_dir = Path(config.ckpt_dir)
-    name = config.run_name or next_run_name(ckpt_dir, config.mode)
-    if Path(name).name != name or name.startswith("."):
-        raise RunError(
-            f"{name!r} can't be a run's name", "Use a plain name: letters, digits, - and _."
-        )
-    path = ckpt_dir / name
-    if any(path.glob("step-*")) and not config.overwrite:
-        raise RunError(
-            f"the run {path} is there already",
-            f"Go on with it: --resume auto; replace it: --overwrite; or choose another name: "
-            f"--run-name {next_run_name(ckpt_dir, re.sub(r'-[0-9]+$', '', name))}",
-        )
-    return path
-
-
-def _clear(path: Path) -> None:
-    """Delete what an older run left in the folder of a new one, once nothing can refuse the new one
-    any more."""
-    for old in (*path.glob("step-*"), *(path / n for n in ("latest", "best", "metrics.jsonl"))):
-        if old.is_dir():
-            shutil.rmtree(old)
-        else:
-            old.unlink(missing_ok=True)
-
-
-def next_run_name(ckpt_dir: Path, stem: str) -> str:
-    """STEM-1, or the number after the highest one that is there."""
-    taken = [0]
-    for path in ckpt_dir.glob(f"{stem}-*"):
-        number = path.name.removeprefix(f"{stem}-")
-        if number.isdecimal():
-            taken.append(int(number))
-    return f"{stem}-{max(taken) + 1}"
-
-
-def _resumed(config: TrainConfig, progress: Progress) -> Checkpoint | None:
-    """The checkpoint that --resume auto goes on with; None starts afresh."""
-    if config.resume == "never":
-        return None
-    ckpt_dir = Path(config.ckpt_dir)
-    for found in find_runs(ckpt_dir):
-        if config.run_name not in (None, found.name):
-            continue
-        step = found.pointer("latest")
-        assert step is not None
-        checkpoint = Checkpoint.open(step)
-        if config.run_name or checkpoint.train.get("mode") == config.mode:
-            return checkpoint
-    what = f"run {config.run_name!r}" if config.run_name else f"{config.mode} run"
-    progress.notice(f"there is no {what} under {ckpt_dir} to resume; starting afresh")
-    return None
-
-
-def _resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
-    """The run's own settings, with what the user gives anew; the architecture can't change."""
-    saved = TrainConfig.from_dict(checkpoint.train, f"{checkpoint.path}/config.json")
-    changed = [
-        f"{name} {getattr(saved, name)} -> {getattr(config, name)}"
-        for name in [*MODEL_KNOBS, "mode"]
-        if name in config.given and getattr(config, name) != getattr(saved, name)
-    ]
-    if changed:
-        raise RunError(
-            f"a resumed run keeps its architecture, but you changed {', '.join(changed)}",
-            "Leave these flags out, or start another run with another --run-name.",
-        )
-    given = {name: getattr(config, name) for name in config.given}
-    return dataclasses.replace(saved, **given, given=config.given | saved.given)
+# ----------------------------------------------------------------------------------- finished
 
 
 def _finished(path: Path, checkpoint: Checkpoint, config: TrainConfig) -> Trained:
@@ -296,7 +226,7 @@ def _announce(trainer: Trainer, progress: Progress) -> None:
     per_step = trainer.seconds_per_step()
     c = trainer.config
     if c.minutes is not None:
-        steps = trainer.step + iterations_for(c.minutes * 60 - trainer.seconds, per_step, c)
+        steps = trainer.step + iterations_for(c.minutes * 60, per_step, c)
         c = trainer.config = dataclasses.replace(c, max_iters=steps, minutes=None, given=c.given)
     left = c.max_iters - trainer.step
     plan = Plan(

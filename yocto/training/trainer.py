@@ -89,11 +89,11 @@ class Trainer:
         self.model = model.to(self.device)
         self.loss: torch.nn.Module = LanguageModelLoss(self.model)
         self.optimizer = make_optimizer(self.model, config)
+        check_validation_split(corpus.val, config.block_size)  # first: it is the shorter one
         # Dropout draws from torch's global generator; batches have one of their own.
         torch.manual_seed(config.seed)
         generator = torch.Generator().manual_seed(config.seed)
         self.batches = RandomBatches(corpus.train, config.block_size, config.batch_size, generator)
-        check_validation_split(corpus.val, config.block_size)
         self.metrics = MetricsFile(run.path / "metrics.jsonl")
         self.step = 0
         self.seconds = 0.0  # of training so far, those before a resume included
@@ -102,7 +102,7 @@ class Trainer:
         self.loss_sum: float | torch.Tensor = 0.0  # since the last evaluation
         self.loss_steps = 0
         self.grad_norm = torch.zeros(())
-        self._saved_step = 0
+        self._saved_step: int | None = None
         if config.compile:
             self._compile()
 
