@@ -9,7 +9,8 @@ import pytest
 from conftest import SHAPE, Project
 from tiny import Recorder, make_text
 
-from yocto.checkpoint import Checkpoint
+from yocto.api import LanguageModel
+from yocto.checkpoint import Checkpoint, find_checkpoint
 from yocto.commands import encode, prepare_char, train, train_tokenizer
 from yocto.config import EncodeConfig, PrepareCharConfig, TrainConfig, TrainTokenizerConfig
 from yocto.dataset.tokens import read_meta
@@ -332,3 +333,19 @@ def test_metrics_of_a_run_that_died_before_its_first_step_do_not_mix_with_the_ne
     (folder / "metrics.jsonl").write_text('{"step": 10, "train_loss": 9.9}\n')
     run(char, run_name="new", **SHORT)
     assert "9.9" not in (folder / "metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_end_token_means_something_to_a_model_of_several_documents_only(
+    several: bool, small_text: Path, many_documents: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = many_documents if several else small_text
+    config = TrainTokenizerConfig(text_path=(str(text),), vocab_size=300)
+    train_tokenizer.run(config, SilentProgress())
+    result = train.run(TrainConfig(**SHORT), SilentProgress())
+    lm = LanguageModel.open(find_checkpoint(None, Path(result.run).parent))
+    # One document is cut into two splits, but no end token stands in either.
+    assert (lm.documents > 1) is several
+    expected = [lm.tokenizer.end_id] if several else lm.tokenizer.encode("\n")
+    assert lm.prompt_ids("") == expected

@@ -43,7 +43,7 @@ def test_meta_json_counts_tokens_documents_and_bytes_of_text_exactly(tmp_path):
     assert read_meta(tmp_path) == meta
     size = sum(split.bytes for split in meta.splits.values())
     assert size == sum(len(document.encode()) for document in DOCUMENTS)
-    assert meta.documents == 50
+    assert sum(split.documents for split in meta.splits.values()) == 50
     for split in meta.splits.values():
         assert split.tokens == split.bytes + split.documents - 1  # one id per byte, end ids between
     assert (meta.sources, meta.made_by, meta.vocab_size) == (["a.txt"], "encode", 301)

@@ -183,6 +183,12 @@ def _guarded(execute: Callable[[], int], debug: bool) -> int:
         # The reader went away (`| head`); point stdout elsewhere, so that exiting stays silent.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        place = f"{error.filename}: " if error.filename else ""
+        _complain(f"error: {place}{error.strerror or error}", "Look at that place, or use another.")
+        return 1
     except MemoryError:
         return _out_of_memory(debug)
     except RuntimeError as error:

@@ -61,15 +61,10 @@ def _help(kind: Any, default: Any, metadata: Any) -> str:
     if kind is bool and default is not None:
         return f"{metadata['help']} (default: on)" if default else str(metadata["help"])
     notes = []
-    allowed = range_text(metadata["low"], metadata["high"])
-    if (
-        allowed
-        and "at most" not in allowed
-        and metadata["high"] is not None
-        and metadata["high"] > 1e5
-    ):
-        allowed = f"at least {metadata['low']:g}"  # the upper end only guards against nonsense
-    if allowed:
+    low, high = metadata["low"], metadata["high"]
+    if high is not None and high > 1e5:
+        high = None  # such an end only guards against nonsense
+    if allowed := range_text(low, high):
         notes.append(allowed)
     shown = metadata["default_text"] or (
         " ".join(default) if isinstance(default, tuple) else default

@@ -192,7 +192,7 @@ def _open_corpus(data_dir: Path, tokenizer: BaseTokenizer) -> Corpus:
             "Encode the text anew.",
         )
     train, val = load_split(data_dir, "train", meta), load_split(data_dir, "val", meta)
-    return Corpus(train, val, meta.splits["val"].bytes, meta.documents)
+    return Corpus(train, val, meta.splits["val"].bytes, meta.splits["train"].documents)
 
 
 # ---------------------------------------------------------------------------------------- model
@@ -262,7 +262,7 @@ def _sample_shower(
     tokens = 100 if tokenizer.kind == "char" else 25
 
     def show(evaluation: Evaluation) -> None:
-        knobs = SamplingConfig(max_new_tokens=tokens, temperature=0.7, seed=1)
+        knobs = SamplingConfig(max_new_tokens=tokens, seed=1)
         text = "".join(lm.stream_ids(lm.prompt_ids(""), knobs))
         progress.say(f"  {' '.join(text.split())}")
 

@@ -50,11 +50,6 @@ class Meta:
     sources: list[str]
     made_by: str
 
-    @property
-    def documents(self) -> int:
-        """Documents in all splits."""
-        return sum(split.documents for split in self.splits.values())
-
 
 def bin_dtype(vocab_size: int) -> str:
     """The dtype of ids below vocab_size."""

@@ -42,7 +42,7 @@ class Corpus:
     train: Tokens
     val: Tokens
     val_bytes: int  # of text in the validation split
-    documents: int
+    documents: int  # in the training split; the end token stands between them
 
 
 @dataclass(frozen=True)
