@@ -96,6 +96,13 @@ def test_a_real_run_of_each_mode_opens(project: Project) -> None:
 # -------------------------------------------------------------------------------------- damage
 
 
+def read_all(step: Path) -> None:
+    """All that a resumed run reads."""
+    checkpoint = Checkpoint.open(step)
+    checkpoint.load_model()
+    checkpoint.load_trainer()
+
+
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("place", [0, 0.5, 1])
 def test_an_altered_byte_is_noticed_and_its_file_named(step: Path, name: str, place: float) -> None:
@@ -105,7 +112,7 @@ def test_an_altered_byte_is_noticed_and_its_file_named(step: Path, name: str, pl
     data[int(place * (len(data) - 1))] ^= 1
     (step / name).write_bytes(data)
     with pytest.raises(CheckpointError, match=name):
-        Checkpoint.open(step)
+        read_all(step)
 
 
 def test_no_altered_byte_of_config_json_changes_what_is_read(step: Path) -> None:
@@ -128,14 +135,19 @@ def test_a_truncated_file_is_noticed_and_named(step: Path, name: str, share: flo
     data = (step / name).read_bytes()
     (step / name).write_bytes(data[: int(share * (len(data) - 2))])
     with pytest.raises(CheckpointError, match=name):
-        Checkpoint.open(step)
+        read_all(step)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_noticed_and_named(step: Path, name: str) -> None:
     (step / name).unlink()
     with pytest.raises(CheckpointError, match=name):
-        Checkpoint.open(step)
+        read_all(step)
+
+
+def test_a_checkpoint_without_its_trainer_state_still_speaks(step: Path) -> None:
+    (step / "trainer.pt").unlink()
+    Checkpoint.open(step).load_model()
 
 
 def test_a_newer_format_says_to_update(step: Path) -> None:

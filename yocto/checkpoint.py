@@ -33,6 +33,7 @@ from yocto.utils.files import atomic_dir, read_json, sha256_file, write_json, wr
 
 FORMAT = "yocto-checkpoint"
 VERSION = 1
+TRAINER = "trainer.pt"
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,12 @@ class Checkpoint:
     model: GPTConfig
     train: dict[str, Any]
     documents: int
+    files: dict[str, str]  # name -> SHA-256
 
     @classmethod
     def open(cls, path: Path) -> Checkpoint:
-        """Read config.json and check every file's checksum. Raises CheckpointError."""
+        """Read config.json and check the checksums of weights and tokenizer. Raises
+        CheckpointError."""
         content = read_json(path / "config.json", CheckpointError, _HINT)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise CheckpointError(f"{path}/config.json is not that of a yocto checkpoint", _HINT)
@@ -65,18 +68,23 @@ class Checkpoint:
         if content.pop("sha256", None) != _digest(content):
             raise CheckpointError(f"{path}/config.json is altered", _HINT)
         try:
-            files = dict(content["files"])
+            files = {str(name): str(digest) for name, digest in content["files"].items()}
             checkpoint = cls(
                 path, int(content["step"]), GPTConfig.from_dict(content["model"]),
-                dict(content["train"]), int(content["documents"]),
+                dict(content["train"]), int(content["documents"]), files,
             )  # fmt: skip
-        except (KeyError, TypeError, ValueError, ConfigError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
             raise CheckpointError(f"{path}/config.json is damaged: {error}", _HINT) from error
-        for name, expected in files.items():
-            file = path / Path(str(name)).name
-            if not file.is_file() or sha256_file(file) != expected:
-                raise CheckpointError(f"{file} is missing, truncated or altered", _HINT)
+        for name in files:
+            if name != TRAINER:  # large, and needed only to train on
+                checkpoint.verify(name)
         return checkpoint
+
+    def verify(self, name: str) -> None:
+        """Compare a file's checksum with the one in config.json."""
+        file = self.path / Path(name).name
+        if not file.is_file() or sha256_file(file) != self.files.get(name):
+            raise CheckpointError(f"{file} is missing, truncated or altered", _HINT)
 
     def load_tokenizer(self) -> BaseTokenizer:
         """The tokenizer that the model was trained with."""
@@ -103,7 +111,8 @@ class Checkpoint:
 
     def load_trainer(self) -> dict[str, Any]:
         """The state of the training run: optimizer, random generators, position."""
-        file = self.path / "trainer.pt"
+        self.verify(TRAINER)
+        file = self.path / TRAINER
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # a damaged or hostile file makes torch raise almost anything
@@ -131,12 +140,18 @@ class Run:
         return self.path.name
 
     def pointer(self, which: str) -> Path | None:
-        """The step that `latest` or `best` names, if it is there."""
+        """The step that `latest` or `best` names, if it is there.
+
+        A kill may come between a step and its name in `latest`; then the newest step counts.
+        """
         file = self.path / which
-        if not file.is_file():
-            return None
-        step = self.path / Path(file.read_text(encoding="utf-8", errors="replace").strip()).name
-        return step if (step / "config.json").is_file() else None
+        if file.is_file():
+            name = file.read_text(encoding="utf-8", errors="replace").strip()
+            step = self.path / Path(name).name
+            if (step / "config.json").is_file():
+                return step
+        steps = sorted(self.path.glob("step-*/config.json")) if which == "latest" else []
+        return steps[-1].parent if steps else None
 
     def save(
         self,
@@ -152,7 +167,7 @@ class Run:
         with atomic_dir(folder) as temporary:
             save_model(model, str(temporary / "model.safetensors"))
             tokenizer.save(temporary)
-            torch.save(trainer, temporary / "trainer.pt")
+            torch.save(trainer, temporary / TRAINER)
             content = {
                 "format": FORMAT,
                 "version": VERSION,
@@ -186,10 +201,14 @@ def _digest(content: dict[str, Any]) -> str:
 
 def find_runs(ckpt_dir: Path) -> list[Run]:
     """The runs in a folder that have a checkpoint, the newest first."""
-    latest = [f for f in ckpt_dir.glob("*/latest") if Run(f.parent).pointer("latest")]
-    # By the clock, and where two are of the same moment by name, so that the order is always one.
-    latest.sort(key=lambda f: (f.stat().st_mtime_ns, f.parent.name), reverse=True)
-    return [Run(file.parent) for file in latest]
+    found = []
+    for run in map(Run, ckpt_dir.glob("*")):
+        if step := run.pointer("latest"):
+            pointer = run.path / "latest"
+            written = (pointer if pointer.exists() else step).stat().st_mtime_ns
+            # By the clock, and of the same moment by name, so that the order is always one.
+            found.append((written, run.name, run))
+    return [run for _, _, run in sorted(found, key=lambda f: f[:2], reverse=True)]
 
 
 def find_checkpoint(spec: str | None, ckpt_dir: Path) -> Path:

@@ -284,7 +284,8 @@ class TrainTokenizerConfig(Config):
         "gpt2", "How text is split before merging: gpt2, gpt4, gpt4o, llama3, qwen2, or a regex."
     )
     special_token: tuple[str, ...] = knob(
-        (END_OF_TEXT,), "Special token; repeat it for several. The first one ends documents."
+        (END_OF_TEXT,),
+        "Special token; repeat it for several. <|endoftext|>, or else the first, ends documents.",
     )
 
 
@@ -381,33 +382,34 @@ class SamplingConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleConfig(SamplingConfig):
-    """Settings of `yocto sample`."""
+class GenerateConfig(SamplingConfig):
+    """What sample and chat have in common: which model, and how it chooses."""
 
     ckpt: str | None = knob(
         None, "latest, a run's name or a path.", default_text="the best step of the newest run"
     )
     ckpt_dir: str = knob("checkpoints", "Folder where runs lie.")
-    prompt: str = knob("", "Text to continue, @FILE, or - for standard input.", default_text="none")
-    num_samples: int = knob(1, "How many texts to write.", low=1, high=10**6)
-    stream: bool = knob(True, "Print the text while it is made.")
     device: str = knob("auto", "auto, cpu, cuda, cuda:N or mps.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChatConfig(SamplingConfig):
+class SampleConfig(GenerateConfig):
+    """Settings of `yocto sample`."""
+
+    prompt: str = knob("", "Text to continue, @FILE, or - for standard input.", default_text="none")
+    num_samples: int = knob(1, "How many texts to write.", low=1, high=10**6)
+    stream: bool = knob(True, "Print the text while it is made.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatConfig(GenerateConfig):
     """Settings of `yocto chat`."""
 
-    ckpt: str | None = knob(
-        None, "latest, a run's name or a path.", default_text="the best step of the newest run"
-    )
-    ckpt_dir: str = knob("checkpoints", "Folder where runs lie.")
     system_prompt: str = knob("", "Text that stays before the conversation.", default_text="none")
     max_ctx_tokens: int | None = knob(
         None, "Most tokens of conversation that the model is shown.", low=1, high=1 << 20,
         default_text="what block_size leaves room for",
     )  # fmt: skip
-    device: str = knob("auto", "auto, cpu, cuda, cuda:N or mps.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,9 +139,9 @@ def test_json_is_all_that_a_command_writes_to_standard_output(home: Path, yocto)
 def test_a_chat_has_no_json(at, char_project: Project, yocto) -> None:
     at(char_project)
     result = yocto("chat", "--json", input="Hi\n")
-    assert result.exit_code in (1, 2)
+    assert result.exit_code == 2
     assert result.stdout == ""
-    assert "yocto sample --json" in result.stderr
+    assert "--json" in result.stderr
 
 
 # ----------------------------------------------------------------------------- settings, usage

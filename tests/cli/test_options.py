@@ -35,6 +35,9 @@ def test_every_knob_and_common_flag_is_an_option_with_a_help_text(command: Comma
         assert flag_of(field.name) in option.opts
         assert option.help.startswith(field.metadata["help"])
     for name, (_, flag, _, help_text) in COMMON.items():
+        if name == "as_json" and not command.json:
+            assert name not in options
+            continue
         assert options[name].opts == [flag]
         assert options[name].help == help_text
     extra = options.keys() - COMMON.keys() - {field.name for field in knobs(command.config)}

@@ -93,7 +93,13 @@ def test_tokenizer_json_gives_the_tokenizer_back(pattern, tmp_path):
 
 @pytest.mark.parametrize("form", ["none", "nfc", "nfkc"])
 @settings(deadline=None)
-@given(text=st.one_of(st.text(KNOWN), st.text("ae\u0301\u0300ﬁ① ", max_size=20)))
+# Below U+2000: forms of later Unicode versions, which the two libraries know or not, lie above.
+@given(
+    text=st.one_of(
+        st.text(st.characters(max_codepoint=0x1FFF, exclude_categories=["Cs", "Cn"])),
+        st.text("ae\u0301\u0300ﬁ① ", max_size=20),
+    )
+)
 def test_normalisation_is_kept_and_gives_the_same_ids(form, text):
     base = OURS["gpt2"]
     tokenizer = BPETokenizer(base.vocab, base.merges, "gpt2", normalize=form)

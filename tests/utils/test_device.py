@@ -1,5 +1,7 @@
 """Which device and number format to compute with."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
@@ -22,7 +24,8 @@ def machine(monkeypatch):
     def has(cuda: int = 0, mps: bool = False, bf16: bool = True) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bf16)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: bf16)
+        monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
 
     return has
@@ -109,7 +112,11 @@ def test_where_the_system_does_not_tell_free_memory_is_none(monkeypatch):
     def refuse(name):
         raise ValueError("unrecognized configuration name")
 
+    def missing(*args, **options):
+        raise FileNotFoundError
+
     monkeypatch.setattr("os.sysconf", refuse)
+    monkeypatch.setattr("pathlib.Path.read_text", missing)
     assert available_memory(CPU) is None
 
 

@@ -6,6 +6,7 @@ usage, 130 interrupted.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -41,6 +42,7 @@ class Command:
     help: str
     examples: tuple[str, ...]
     render: str = "yocto.cli.render:render_result"
+    json: bool = True  # a conversation has no result to print as JSON
 
     @property
     def module(self) -> str:
@@ -88,6 +90,7 @@ COMMANDS = [
         "Talk to a model.",
         ("yocto chat", "yocto chat --ckpt token-1 --temperature 0.5"),
         "yocto.cli.repl:run_chat",
+        json=False,
     ),
 ]  # fmt: skip
 
@@ -112,6 +115,9 @@ def make_app() -> typer.Typer:
 
 def main() -> None:
     """The entry point of `yocto`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where the encoding lacks what a model writes
     make_app()()
 
 
@@ -126,13 +132,15 @@ def _version(
 def _function(command: Command) -> Callable[..., None]:
     """The function that Typer calls; its signature is the configuration's."""
 
+    common_options = [name for name in COMMON if command.json or name != "as_json"]
+
     def function(**flags: Any) -> None:
-        common = {name: flags.pop(name) for name in COMMON}
+        common = {name: flags.pop(name, None) for name in COMMON}
         status = _guarded(lambda: _execute(command, common, flags), bool(common["debug"]))
         if status:
             raise typer.Exit(status)
 
-    signature = signature_of(command.config)
+    signature = signature_of(command.config, common_options)
     function.__signature__ = signature  # type: ignore[attr-defined]
     function.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     function.__name__ = command.name.replace("-", "_")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Annotated, Any, Literal, Optional, get_args, get_origin, get_type_hints
 
@@ -19,13 +20,14 @@ COMMON: dict[str, tuple[Any, str, str | None, str]] = {
 }
 
 
-def signature_of(cls: type[Config]) -> inspect.Signature:
+def signature_of(cls: type[Config], common: Iterable[str] = COMMON) -> inspect.Signature:
     """The signature that Typer reads: one keyword per knob, None where the user gave nothing."""
     hints = get_type_hints(cls)
     inherited = {f.name for base in cls.__bases__ for f in fields(base)}
     own_first = sorted(knobs(cls), key=lambda f: f.name in inherited)
     parameters = [_knob_parameter(f.name, hints[f.name], f.default, f.metadata) for f in own_first]
-    for name, (kind, flag, metavar, help_text) in COMMON.items():
+    for name in common:
+        kind, flag, metavar, help_text = COMMON[name]
         option = typer.Option(flag, help=help_text, show_default=False, metavar=metavar)
         parameters.append(_parameter(name, Annotated[Optional[kind], option]))  # noqa: UP045
     return inspect.Signature(parameters)

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, Tim
 from rich.progress import Progress as RichBars
 
 from yocto.utils.progress import Progress, Task
+from yocto.utils.text import without_control
 
 PLAIN_INTERVAL = 15.0  # seconds between two plain lines of one task
 
@@ -30,11 +31,13 @@ class RichProgress:
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self.console.print(text, markup=False)
+        self.console.print(without_control(text), markup=False, emoji=False)
 
     def notice(self, text: str) -> None:
         """Print a line that stands out."""
-        self.console.print(f"note: {text}", style="yellow", markup=False)
+        self.console.print(
+            f"note: {without_control(text)}", style="yellow", markup=False, emoji=False
+        )
 
     @contextmanager
     def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Task]:

@@ -7,11 +7,10 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from yocto.utils.text import without_control
+
 if TYPE_CHECKING:
     from yocto.commands.sample import Samples
-
-# Control characters but for tab and line break: a terminal must not obey what a model writes.
-_CONTROL = {c: None for c in (*range(0x20), *range(0x7F, 0xA0)) if chr(c) not in "\t\n"}
 
 
 def render_result(result: Any, as_json: bool) -> None:
@@ -20,7 +19,7 @@ def render_result(result: Any, as_json: bool) -> None:
         print_json(dataclasses.asdict(result))
     else:
         for line in result.summary():
-            print(line)
+            write(line + "\n")
 
 
 def render_samples(result: Samples, as_json: bool) -> None:
@@ -43,7 +42,7 @@ def render_samples(result: Samples, as_json: bool) -> None:
 
 def write(text: str) -> None:
     """Write text at once, without what a terminal would obey."""
-    sys.stdout.write(text.translate(_CONTROL) if sys.stdout.isatty() else text)
+    sys.stdout.write(without_control(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from yocto.cli.render import write
-from yocto.errors import ChatError, ConfigError, YoctoError
+from yocto.errors import ChatError, YoctoError
 from yocto.utils.settings import parse_assignments
 
 if TYPE_CHECKING:
@@ -22,10 +22,8 @@ HELP = """\
 /exit             leave (or Ctrl-D)"""
 
 
-def run_chat(result: OpenChat, as_json: bool) -> None:
+def run_chat(result: OpenChat, as_json: bool = False) -> None:
     """Read messages and commands until /exit or the end of the input."""
-    if as_json:
-        raise ConfigError("chat has no JSON result", "Use yocto sample --json for one answer.")
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     if interactive:
         print(f"talking to {result.checkpoint} (/help tells the commands)")
@@ -105,7 +103,7 @@ def _system(chat: Chat, rest: str) -> str:
 
 
 def _set(chat: Chat, rest: str) -> str:
-    key, _, value = rest.replace("=", " ", 1).partition(" ")
+    key, _, value = rest.partition("=" if "=" in rest.partition(" ")[0] else " ")
     if not key or not value.strip():
         raise ChatError("/set takes a knob and a value", "Like /set temperature 0.5.")
     knobs = parse_assignments([f"{key}={value.strip()}"])

@@ -52,4 +52,8 @@ def read_prompt(prompt: str) -> str:
             raise ConfigError(
                 f"byte {error.start} of standard input is not UTF-8", "Convert it with iconv."
             ) from error
-    return read_text(prompt[1:]) if prompt.startswith("@") else prompt
+    return (
+        read_text(prompt[1:], "Check --prompt: @ names a file.")
+        if prompt.startswith("@")
+        else prompt
+    )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -20,6 +19,7 @@ from yocto.errors import DataError, RunError
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
+from yocto.training.metrics import MetricsFile
 from yocto.training.plan import (
     Plan,
     duration,
@@ -85,12 +85,13 @@ def run(config: TrainConfig, progress: Progress) -> Trained:
     if checkpoint is not None:
         config = resumed_config(config, checkpoint)
         path = checkpoint.path.parent
-        if checkpoint.step >= config.max_iters and config.minutes is None:
+        done = checkpoint.step >= config.max_iters and config.minutes is None
+        if done and MetricsFile(path / "metrics.jsonl").evaluated(checkpoint.step):
             return _finished(path, checkpoint, config)
     else:
         config = with_preset(config)
         path = new_run(config)
-    tokenizer, data_dir = _prepare_data(config, progress)
+    tokenizer, data_dir = _prepare_data(config, checkpoint, progress)
     corpus = _open_corpus(data_dir, tokenizer)
     model = _make_model(config, tokenizer, checkpoint)
     trainer = Trainer(
@@ -126,14 +127,17 @@ def _finished(path: Path, checkpoint: Checkpoint, config: TrainConfig) -> Traine
 
 
 def _resume_command(path: Path, config: TrainConfig) -> str:
-    folder = "" if config.ckpt_dir == "checkpoints" else f" --ckpt-dir {config.ckpt_dir}"
+    folder = config.ckpt_dir
+    folder = "" if folder == "checkpoints" else f" --ckpt-dir {shlex.quote(folder)}"
     return f"yocto train --mode {config.mode} --run-name {path.name}{folder} --resume auto"
 
 
 # ----------------------------------------------------------------------------------------- data
 
 
-def _prepare_data(config: TrainConfig, progress: Progress) -> tuple[BaseTokenizer, Path]:
+def _prepare_data(
+    config: TrainConfig, checkpoint: Checkpoint | None, progress: Progress
+) -> tuple[BaseTokenizer, Path]:
     """The tokenizer and the folder of token files that fit it, made where they are missing."""
     default_dir = config.data_dir or f"data/{config.mode}"
     place = config.tokenizer_path or default_dir
@@ -147,6 +151,11 @@ def _prepare_data(config: TrainConfig, progress: Progress) -> tuple[BaseTokenize
         raise DataError(
             f"{file} is a {tokenizer.kind} tokenizer, which --mode {config.mode} does not take",
             f"Use --mode {other}, or another --data-dir.",
+        )
+    if checkpoint is not None and checkpoint.load_tokenizer().sha256 != tokenizer.sha256:
+        raise RunError(
+            f"{checkpoint.path.parent.name} was trained with another tokenizer than {file}",
+            f"Its own lies in {checkpoint.path}: give it, and data encoded by it.",
         )
     data_dir = Path(config.data_dir) if config.data_dir else file.parent
     _freshen(data_dir, file, tokenizer, config, progress)
@@ -192,7 +201,8 @@ def _open_corpus(data_dir: Path, tokenizer: BaseTokenizer) -> Corpus:
             "Encode the text anew.",
         )
     train, val = load_split(data_dir, "train", meta), load_split(data_dir, "val", meta)
-    return Corpus(train, val, meta.splits["val"].bytes, meta.splits["train"].documents)
+    digests = meta.splits["train"].sha256 + meta.splits["val"].sha256
+    return Corpus(train, val, meta.splits["val"].bytes, meta.splits["train"].documents, digests)
 
 
 # ---------------------------------------------------------------------------------------- model
@@ -201,34 +211,19 @@ def _open_corpus(data_dir: Path, tokenizer: BaseTokenizer) -> Corpus:
 def _make_model(
     config: TrainConfig, tokenizer: BaseTokenizer, checkpoint: Checkpoint | None
 ) -> GPT:
-    shape = {name: getattr(config, name) for name in MODEL_KNOBS}
-    gpt_config = GPTConfig(vocab_size=tokenizer.vocab_size, **shape)
-    generator = torch.Generator().manual_seed(config.seed)
-    model = GPT(gpt_config, generator)
     if checkpoint is not None:
-        if checkpoint.model != gpt_config:
-            raise RunError(
-                f"the data's vocabulary of {tokenizer.vocab_size} tokens is not the one that "
-                f"{checkpoint.path.parent.name} was trained with ({checkpoint.model.vocab_size})",
-                "Name the run's own data: --data-dir",
-            )
-        if checkpoint.load_tokenizer().sha256 != tokenizer.sha256:
-            raise RunError(
-                f"{checkpoint.path.parent.name} was trained with another tokenizer",
-                f"Use the one in {checkpoint.path}: --tokenizer-path, with data encoded by it.",
-            )
+        model = GPT(checkpoint.model)
         checkpoint.load_weights(model)
-    return model
+        return model
+    shape = {name: getattr(config, name) for name in MODEL_KNOBS}
+    generator = torch.Generator().manual_seed(config.seed)
+    return GPT(GPTConfig(vocab_size=tokenizer.vocab_size, **shape), generator)
 
 
 def _announce(trainer: Trainer, progress: Progress) -> None:
-    """Print the plan; with --minutes, fix the number of steps first."""
-    per_step = trainer.seconds_per_step()
+    """Print the plan: sizes first, then, once a few steps are measured, the time. With --minutes,
+    the measured speed fixes the number of steps."""
     c = trainer.config
-    if c.minutes is not None:
-        steps = trainer.step + iterations_for(c.minutes * 60, per_step, c)
-        c = trainer.config = dataclasses.replace(c, max_iters=steps, minutes=None, given=c.given)
-    left = c.max_iters - trainer.step
     plan = Plan(
         device=describe_device(trainer.device),
         parameters=trainer.model.num_parameters(),
@@ -237,14 +232,14 @@ def _announce(trainer: Trainer, progress: Progress) -> None:
         iterations=c.max_iters,
         tokens_per_iteration=c.gradient_accumulation_steps * c.batch_size * c.block_size,
         memory=training_memory(trainer.model, c),
-        seconds=left * per_step * (1 + evaluation_share(c)),
+        seconds=0.0,
     )
     progress.say(f"run         {trainer.run.path}")
     progress.say(
         f"model       {c.family}, n_layer {c.n_layer}, n_head {c.n_head}, n_embd {c.n_embd}, "
         f"block_size {c.block_size}"
     )
-    for line in plan.lines():
+    for line in plan.sizes():
         progress.say(line)
     free = available_memory(trainer.device)
     if free is not None and plan.memory > free:
@@ -252,6 +247,13 @@ def _announce(trainer: Trainer, progress: Progress) -> None:
             f"only {free / 1e6:,.0f} MB of memory are free; lower --batch-size or --block-size if "
             f"training fails"
         )
+    per_step = trainer.seconds_per_step()
+    if c.minutes is not None:
+        steps = trainer.step + iterations_for(c.minutes * 60, per_step, c)
+        c = trainer.config = dataclasses.replace(c, max_iters=steps, minutes=None, given=c.given)
+    seconds = (c.max_iters - trainer.step) * per_step * (1 + evaluation_share(c))
+    for line in dataclasses.replace(plan, iterations=c.max_iters, seconds=seconds).costs():
+        progress.say(line)
 
 
 def _sample_shower(
@@ -271,16 +273,13 @@ def _sample_shower(
 
 def _trained(path: Path, trainer: Trainer, fitted: Fitted) -> Trained:
     last = fitted.last
-    values: dict[str, Any] = {
-        "val_loss": None if last is None else last.val_loss,
-        "val_bits_per_byte": None if last is None else _finite(last.val_bits_per_byte),
-    }
     return Trained(
-        run=str(path), step=fitted.step, max_iters=trainer.config.max_iters,
-        seconds=fitted.seconds, best_step=fitted.best_step,
-        resume=_resume_command(path, trainer.config), **values,
-    )  # fmt: skip
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+        run=str(path),
+        step=fitted.step,
+        max_iters=trainer.config.max_iters,
+        seconds=fitted.seconds,
+        val_loss=None if last is None else last.val_loss,
+        val_bits_per_byte=None if last is None else last.val_bits_per_byte,
+        best_step=fitted.best_step,
+        resume=_resume_command(path, trainer.config),
+    )

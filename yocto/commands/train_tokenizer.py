@@ -7,7 +7,9 @@ from pathlib import Path
 
 from yocto.config import END_OF_TEXT, TrainTokenizerConfig
 from yocto.dataset.text import find_text, read_documents
+from yocto.tokenizer.base import end_token_of
 from yocto.tokenizer.bpe_train import BPETrainer
+from yocto.tokenizer.patterns import NAMED_PATTERNS
 from yocto.utils.files import write_json
 from yocto.utils.progress import Progress
 
@@ -46,8 +48,13 @@ def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
         pattern=config.pattern,
         special_tokens=config.special_token,
     )
-    separator = config.special_token[0] if config.special_token else END_OF_TEXT
+    separator = end_token_of(config.special_token) or END_OF_TEXT
     documents = list(read_documents(config.text_path, separator))
+    if config.pattern not in NAMED_PATTERNS:
+        progress.notice(
+            "other programs that open tokenizer.json may read this regex differently; the named "
+            "patterns are checked to give equal ids"
+        )
     tokenizer = trainer.train(documents, progress)
     out_dir = Path(config.out_dir)
     tokenizer.save(out_dir)

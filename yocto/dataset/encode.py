@@ -53,11 +53,16 @@ def write_dataset(
                 yield maker.encode(document), len(document.encode("utf-8"))
                 task.advance(len(document))
 
-        for name in SPLITS:
-            metas[name] = write_split(
-                folder / f"{name}.bin", parts(splits[name]), maker.end_id,
-                bin_dtype(maker.vocab_size),
-            )  # fmt: skip
+        try:
+            for name in SPLITS:
+                metas[name] = write_split(
+                    folder / f"{name}.bin", parts(splits[name]), maker.end_id,
+                    bin_dtype(maker.vocab_size),
+                )  # fmt: skip
+        except BaseException:  # Ctrl-C too: one half without the other is of no use
+            for name in SPLITS:
+                (folder / f"{name}.bin").unlink(missing_ok=True)
+            raise
     meta = Meta(
         bin_dtype(maker.vocab_size), maker.vocab_size, maker.sha256, metas, list(sources), made_by
     )

@@ -20,10 +20,12 @@ def find_text(path: str | Path) -> Path:
     return found
 
 
-def read_text(path: str | Path) -> str:
-    """A UTF-8 text file, newlines untouched. Raises DataError: missing, a folder, or not UTF-8."""
+def read_text(path: str | Path, hint: str = "Check --text-path.") -> str:
+    """A UTF-8 text file, newlines untouched. Raises DataError: missing, a folder, or not UTF-8.
+
+    hint: what to do when it can't be read.
+    """
     path = find_text(path)
-    hint = "Check --text-path."
     if path.is_dir():
         raise DataError(f"{path} is a folder, not a text file", "Name the files in it.")
     try:

@@ -112,16 +112,6 @@ class GPT(nn.Module):
         """Weights, a shared one counted once."""
         return sum(p.numel() for p in self.parameters())
 
-    def flops_per_token(self) -> int:
-        """Floating-point operations to train on one token: 6 per weight that multiplies, and
-        12 n_layer n_embd T of attention (Chowdhery et al. 2022, appendix B)."""
-        c = self.config
-        looked_up = [] if c.tie_weights else [self.wte.weight]
-        if c.position == "learned":
-            looked_up.append(self.wpe.weight)
-        multiplying = self.num_parameters() - sum(p.numel() for p in looked_up)
-        return 6 * multiplying + 12 * c.n_layer * c.n_embd * c.block_size
-
 
 class Block(nn.Module):
     """x + attention(norm(x)), then x + mlp(norm(x))."""

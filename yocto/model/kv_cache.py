@@ -29,11 +29,6 @@ class KVCache:
         self.values = torch.zeros(shape, device=device, dtype=dtype)
         self.length = 0
 
-    @property
-    def capacity(self) -> int:
-        """Positions that fit."""
-        return self.keys.shape[3]
-
     def update(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store a chunk's k and v, both (B, n_kv_head, T, D); returns all so far,
         (B, n_kv_head, length + T, D)."""

@@ -71,7 +71,8 @@ def choose(
         logits = apply_repetition_penalty(logits, unique, config.repetition_penalty)
     if config.greedy or config.temperature == 0:
         return int(logits.argmax())
-    logits = apply_temperature(logits, config.temperature)
+    # With the largest logit at 0, the coldest temperature can't make it infinite.
+    logits = apply_temperature(logits - logits.max(), config.temperature)
     if config.top_k is not None:
         logits = apply_top_k(logits, config.top_k)
     if config.top_p < 1:

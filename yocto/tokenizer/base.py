@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import regex
 
+from yocto.config import END_OF_TEXT
 from yocto.errors import TokenizerError
 
 if TYPE_CHECKING:
@@ -142,10 +143,8 @@ class BaseTokenizer(ABC):
 
     @property
     def end_token(self) -> str | None:
-        """The special token that ends a document: <|endoftext|>, else the first one, else none."""
-        if "<|endoftext|>" in self.special_tokens:
-            return "<|endoftext|>"
-        return next(iter(self.special_tokens), None)
+        """The special token that ends a document."""
+        return end_token_of(self.special_tokens)
 
     @property
     def end_id(self) -> int | None:
@@ -219,6 +218,12 @@ def split_special(text: str, special: Collection[str]) -> Iterator[str]:
     for part in regex.split("(" + "|".join(map(regex.escape, longest_first)) + ")", text):
         if part:
             yield part
+
+
+def end_token_of(special_tokens: Iterable[str]) -> str | None:
+    """Which special token ends a document: <|endoftext|>, else the first one, else none."""
+    tokens = list(special_tokens)
+    return END_OF_TEXT if END_OF_TEXT in tokens else next(iter(tokens), None)
 
 
 def check_special_tokens(special_tokens: Sequence[str]) -> None:

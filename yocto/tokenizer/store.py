@@ -26,11 +26,12 @@ def find_tokenizer(path: str | Path) -> Path | None:
     return ranks[0] if len(ranks) == 1 else None
 
 
-def load_tokenizer(path: str | Path, pattern: str = "gpt2") -> BaseTokenizer:
+def load_tokenizer(path: str | Path, pattern: str | None = None) -> BaseTokenizer:
     """Open a tokenizer: a folder, tokenizer.json, vocab.json (with merges.txt beside it, or of
     characters), or *.tiktoken.
 
-    pattern: the split pattern, for vocab.json + merges.txt and *.tiktoken, which don't name theirs.
+    pattern: the split pattern, for vocab.json + merges.txt and *.tiktoken, which don't name theirs;
+    None takes gpt2, or what a file of OpenAI's is known to use by its name.
     Raises TokenizerFileError, which names the file and the fault.
     """
     file = find_tokenizer(path)
@@ -38,7 +39,7 @@ def load_tokenizer(path: str | Path, pattern: str = "gpt2") -> BaseTokenizer:
         what = "holds no tokenizer" if Path(path).is_dir() else "is not there"
         raise TokenizerFileError(f"{path} {what}", _HINT)
     if file.suffix == ".tiktoken":
-        return bpe_from_tiktoken(_read(file), str(file), pattern)
+        return bpe_from_tiktoken(_read(file), str(file), pattern or _pattern_of(file.stem))
     if file.suffix == ".txt":
         file = file.with_name("vocab.json")
     content = read_json(file, TokenizerFileError, _HINT)
@@ -50,8 +51,13 @@ def load_tokenizer(path: str | Path, pattern: str = "gpt2") -> BaseTokenizer:
             text = _read(merges).decode("utf-8")
         except UnicodeDecodeError as error:
             raise TokenizerFileError(f"{merges}: byte {error.start} is not UTF-8", _HINT) from error
-        return bpe_from_gpt2_files(content, text, str(file), pattern)
+        return bpe_from_gpt2_files(content, text, str(file), pattern or "gpt2")
     return bpe_from_json(content, str(file))
+
+
+def _pattern_of(name: str) -> str:
+    """The split pattern behind the names of OpenAI's rank files."""
+    return "gpt4" if "cl100k" in name else "gpt4o" if "o200k" in name else "gpt2"
 
 
 def _read(path: Path) -> bytes:

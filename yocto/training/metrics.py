@@ -38,12 +38,17 @@ class MetricsFile:
                     continue
         return lines
 
-    def rewind(self, step: int) -> None:
-        """Keep what a run has measured that stands at `step`, its evaluation not yet made."""
-        kept = [
-            m
-            for m in self.read()
-            if m["step"] < step or (m["step"] == step and "val_loss" not in m)
-        ]
+    def evaluated(self, step: int) -> bool:
+        """Whether the evaluation of this step is there."""
+        return any(m["step"] == step and "val_loss" in m for m in self.read())
+
+    def rewind(self, step: int) -> bool:
+        """Keep what a run has measured that stands at `step`, its evaluation not yet made; returns
+        whether that evaluation was there, and has to be made again."""
+        kept, evaluated = [], self.evaluated(step)
+        for m in self.read():
+            if m["step"] < step or (m["step"] == step and "val_loss" not in m):
+                kept.append(m)
         if self.path.is_file():
             write_text(self.path, "".join(json.dumps(m) + "\n" for m in kept))
+        return evaluated

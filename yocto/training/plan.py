@@ -23,15 +23,24 @@ class Plan:
 
     def lines(self) -> list[str]:
         """The plan in words."""
-        seen = self.iterations * self.tokens_per_iteration
-        epochs = seen / max(1, self.train_tokens)
+        return [*self.sizes(), *self.costs()]
+
+    def sizes(self) -> list[str]:
+        """What is known before anything is computed."""
         return [
             f"device      {self.device}",
             f"parameters  {self.parameters:,}",
             f"tokens      {self.train_tokens:,} to train on, {self.val_tokens:,} to validate",
+            f"memory      about {self.memory / 1e6:,.0f} MB",
+        ]
+
+    def costs(self) -> list[str]:
+        """What follows from the measured speed."""
+        seen = self.iterations * self.tokens_per_iteration
+        epochs = seen / max(1, self.train_tokens)
+        return [
             f"iterations  {self.iterations:,} of {self.tokens_per_iteration:,} tokens "
             f"({epochs:.1f} times the training text)",
-            f"memory      about {self.memory / 1e6:,.0f} MB",
             f"time        about {duration(self.seconds)}",
         ]
 

@@ -57,6 +57,11 @@ def find_resumed(config: TrainConfig, progress: Progress) -> Checkpoint | None:
     """The checkpoint that --resume auto goes on with; None starts afresh."""
     if config.resume == "never":
         return None
+    if config.overwrite:
+        raise RunError(
+            "--resume auto and --overwrite contradict each other",
+            "One goes on with the run, the other replaces it: leave one out.",
+        )
     ckpt_dir = Path(config.ckpt_dir)
     for found in find_runs(ckpt_dir):
         if config.run_name not in (None, found.name):
@@ -72,16 +77,16 @@ def find_resumed(config: TrainConfig, progress: Progress) -> Checkpoint | None:
 
 
 def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
-    """The run's own settings, with what the user gives anew; the architecture can't change."""
+    """The run's own settings, with what the user gives anew; what made its first weights stays."""
     saved = TrainConfig.from_dict(checkpoint.train, f"{checkpoint.path}/config.json")
     changed = [
         f"{name} {getattr(saved, name)} -> {getattr(config, name)}"
-        for name in [*MODEL_KNOBS, "mode"]
+        for name in [*MODEL_KNOBS, "mode", "preset", "seed"]
         if name in config.given and getattr(config, name) != getattr(saved, name)
     ]
     if changed:
         raise RunError(
-            f"a resumed run keeps its architecture, but you changed {', '.join(changed)}",
+            f"a resumed run keeps its architecture and seed, but you changed {', '.join(changed)}",
             "Leave these flags out, or start another run with another --run-name.",
         )
     given = {name: getattr(config, name) for name in config.given}

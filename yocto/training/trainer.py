@@ -43,6 +43,7 @@ class Corpus:
     val: Tokens
     val_bytes: int  # of text in the validation split
     documents: int  # in the training split; the end token stands between them
+    sha256: str = ""  # of both splits: a resumed run must find the same
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Trainer:
         self.loss_steps = 0
         self.grad_norm = torch.zeros(())
         self._saved_step: int | None = None
+        self._evaluate_first = False  # a resumed run's step lacks its evaluation
         if config.compile:
             self._compile()
 
@@ -119,28 +121,51 @@ class Trainer:
             "loss_steps": self.loss_steps,
             "optimizer": self.optimizer.state_dict(),
             "batches": self.batches.generator.get_state(),
-            "cpu_rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
+            "corpus": self.corpus.sha256,
+            "rng": self._rng_states(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken."""
+        fresh = [(g["betas"], g["weight_decay"]) for g in self.optimizer.param_groups]
         try:
+            if state["corpus"] != self.corpus.sha256:
+                raise RunError(
+                    f"the token files are not those that {self.run.name} was trained on",
+                    "Encode that text again, or start another run with another --run-name.",
+                )
             self.step, self.seconds = state["step"], state["seconds"]
             self.best_step, self.best_val_loss = state["best_step"], state["best_val_loss"]
             self.loss_sum, self.loss_steps = state["loss_sum"], state["loss_steps"]
             self.optimizer.load_state_dict(state["optimizer"])
             self.batches.generator.set_state(state["batches"])
-            torch.set_rng_state(state["cpu_rng"])
-            if self.device.type == "cuda" and state["cuda_rng"]:
-                torch.cuda.set_rng_state_all(state["cuda_rng"])
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            self._set_rng_states(state["rng"])
+        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise RunError(
                 f"the trainer state of {self.run.name} does not fit this run: {error}",
                 "Start it anew with --overwrite.",
             ) from error
+        # The settings of this run count, not those that the optimizer was saved with.
+        for group, (betas, decay) in zip(self.optimizer.param_groups, fresh, strict=True):
+            group.update(betas=betas, weight_decay=decay)
         self._saved_step = self.step
-        self.metrics.rewind(self.step)
+        self._evaluate_first = self.metrics.rewind(self.step)
+
+    def _rng_states(self) -> dict[str, torch.Tensor]:
+        """The global random generators that dropout draws from: the CPU's and the device's."""
+        states = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.device)
+        elif self.device.type == "mps":
+            states["mps"] = torch.mps.get_rng_state()
+        return states
+
+    def _set_rng_states(self, states: dict[str, torch.Tensor]) -> None:
+        torch.set_rng_state(states["cpu"])
+        if self.device.type == "cuda" and "cuda" in states:
+            torch.cuda.set_rng_state(states["cuda"], self.device)
+        elif self.device.type == "mps" and "mps" in states:
+            torch.mps.set_rng_state(states["mps"])
 
     def save(self) -> None:
         """Write a checkpoint of this step, once. Raises RunError for a loss that is NaN: weights
@@ -148,6 +173,8 @@ class Trainer:
         if self._saved_step == self.step:
             return
         self._check_loss()
+        if not math.isfinite(float(self.grad_norm)):  # the last update has spoilt the weights
+            raise self._diverged("the gradient", float(self.grad_norm))
         self.run.save(
             self.step, self.model, self.tokenizer, self.config.to_dict(), self.corpus.documents,
             self.state(),
@@ -167,9 +194,11 @@ class Trainer:
         ):
             while True:
                 at_end = self.step >= c.max_iters
-                if at_end or (self.step % c.eval_interval == 0 and self.step > 0):
+                due = self.step % c.eval_interval == 0 and self.step > 0
+                if at_end or due or self._evaluate_first:
                     self.save()
                     last = self._evaluate_and_tell(time.perf_counter() - began)
+                    self._evaluate_first = False
                 if at_end:
                     break
                 if stopped():
@@ -235,11 +264,14 @@ class Trainer:
         self.loss_sum = float(self.loss_sum)
         mean = self.loss_sum / max(1, self.loss_steps)
         if not math.isfinite(mean):
-            raise RunError(
-                f"the loss is {mean} at step {self.step}; the last checkpoint is before it",
-                f"Lower --learning-rate (it is {self.config.learning_rate:g}) and resume.",
-            )
+            raise self._diverged("the loss", mean)
         return mean
+
+    def _diverged(self, what: str, value: float) -> RunError:
+        return RunError(
+            f"{what} is {value} at step {self.step}; the last checkpoint is before it",
+            f"Lower --learning-rate (it is {self.config.learning_rate:g}) and resume.",
+        )
 
     def _log(self, task: Task) -> None:
         mean = self._check_loss()
@@ -256,10 +288,7 @@ class Trainer:
         train_loss = float(self.loss_sum) / max(1, self.loss_steps)
         val_loss = self.evaluate(c.eval_iters)
         if not math.isfinite(val_loss):
-            raise RunError(
-                f"the validation loss is {val_loss} at step {self.step}",
-                f"Lower --learning-rate (it is {c.learning_rate:g}) and train anew.",
-            )
+            raise self._diverged("the validation loss", val_loss)
         if val_loss < self.best_val_loss:
             self.best_step, self.best_val_loss = self.step, val_loss
             self.run.mark_best(self.step)
@@ -301,16 +330,18 @@ class Trainer:
 
     def seconds_per_step(self) -> float:
         """Measured on throw-away batches: weights, gradients and random states stay as they are."""
-        devices = [self.device] if self.device.type == "cuda" else []
         shape = (self.config.batch_size, self.config.block_size)
         idx = torch.zeros(shape, dtype=torch.int64)
         times = []
-        with torch.random.fork_rng(devices=devices):
+        states = self._rng_states()
+        try:
             for _ in range(4):
                 began = time.perf_counter()
                 self._one_backward(idx, idx)
                 synchronize(self.device)
                 times.append(time.perf_counter() - began)
-        self.optimizer.zero_grad(set_to_none=True)
+        finally:
+            self.optimizer.zero_grad(set_to_none=True)
+            self._set_rng_states(states)
         # The first ones allocate memory; an optimizer step adds about a tenth.
         return 1.1 * min(times[1:]) * self.config.gradient_accumulation_steps

@@ -1,0 +1,83 @@
+"""Which run: names, what may change on a resume, and runs that a kill left odd."""
+
+import dataclasses
+
+import pytest
+from conftest import Project
+
+from yocto.checkpoint import Checkpoint, Run, find_checkpoint
+from yocto.config import TrainConfig
+from yocto.errors import RunError
+from yocto.training.runs import clear_run, find_resumed, new_run, next_run_name, resumed_config
+from yocto.utils.progress import SilentProgress
+
+
+@pytest.fixture
+def project(char_project: Project, tmp_path) -> Project:
+    return char_project.copy_to(tmp_path)
+
+
+def config(project: Project, **knobs) -> TrainConfig:
+    values = {"mode": project.mode, "ckpt_dir": str(project.checkpoints), **knobs}
+    return TrainConfig.from_dict(values)
+
+
+def test_names_count_on_from_the_highest_number(tmp_path):
+    assert next_run_name(tmp_path, "token") == "token-1"
+    for name in ("token-2", "token-10", "token-x", "char-40"):
+        (tmp_path / name).mkdir()
+    assert next_run_name(tmp_path, "token") == "token-11"
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", ".hidden", ""])
+def test_a_name_that_is_no_plain_name_is_refused(project, name):
+    if name == "":  # the same as none given
+        assert new_run(config(project, run_name=None)).name == "char-2"
+        return
+    with pytest.raises(RunError, match="can't be a run's name"):
+        new_run(config(project, run_name=name))
+
+
+def test_an_existing_run_is_refused_with_the_three_ways_on(project):
+    with pytest.raises(RunError) as error:
+        new_run(config(project, run_name="char-1"))
+    for way in ("--resume auto", "--overwrite", "--run-name char-2"):
+        assert way in error.value.hint
+    assert new_run(config(project, run_name="char-1", overwrite=True)) == project.run
+
+
+def test_resume_and_overwrite_contradict_each_other(project):
+    with pytest.raises(RunError, match="contradict"):
+        find_resumed(config(project, resume="auto", overwrite=True), SilentProgress())
+
+
+def test_a_run_whose_latest_was_never_written_is_found_by_its_newest_step(project):
+    (project.run / "latest").unlink()  # as a kill between the two writes leaves it
+    (project.run / "best").unlink(missing_ok=True)
+    assert Run(project.run).pointer("best") is None
+    found = find_resumed(config(project, resume="auto"), SilentProgress())
+    assert found is not None and found.path.parent == project.run
+    assert find_checkpoint("char-1", project.checkpoints) == found.path
+
+
+@pytest.mark.parametrize("change", [{"n_layer": 9}, {"seed": 5}, {"preset": "gpu-char"}])
+def test_what_made_the_first_weights_can_not_change(project, change):
+    checkpoint = Checkpoint.open(project.step)
+    with pytest.raises(RunError, match=next(iter(change))):
+        resumed_config(config(project, **change), checkpoint)
+
+
+def test_what_the_user_gives_anew_counts_and_the_rest_is_the_run_s_own(project):
+    checkpoint = Checkpoint.open(project.step)
+    resumed = resumed_config(config(project, max_iters=77, weight_decay=0.1), checkpoint)
+    assert resumed.max_iters == 77 and resumed.weight_decay == 0.1
+    saved = TrainConfig.from_dict(checkpoint.train)
+    same = dataclasses.replace(resumed, max_iters=saved.max_iters, weight_decay=saved.weight_decay,
+                               ckpt_dir=saved.ckpt_dir)  # fmt: skip
+    assert same == saved
+
+
+def test_clearing_leaves_what_is_not_the_run_s(project):
+    (project.run / "notes.txt").write_text("mine")
+    clear_run(project.run)
+    assert [p.name for p in project.run.iterdir()] == ["notes.txt"]
