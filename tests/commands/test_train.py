@@ -349,3 +349,15 @@ def test_the_end_token_means_something_to_a_model_of_several_documents_only(
     assert (lm.documents > 1) is several
     expected = [lm.tokenizer.end_id] if several else lm.tokenizer.encode("\n")
     assert lm.prompt_ids("") == expected
+
+
+def test_a_run_that_was_killed_in_its_last_evaluation_makes_it_on_resume(char: Project) -> None:
+    file = char.run / "metrics.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    last = json.loads(lines[-1])
+    assert "val_loss" in last
+    file.write_text("".join(lines[:-1]))
+    result = run(char, run_name="char-1", resume="auto")
+    assert not result.finished_before
+    assert result.val_loss == pytest.approx(last["val_loss"])
+    assert run(char, run_name="char-1", resume="auto").finished_before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -18,7 +19,7 @@ from tiny import Recorder, make_trainer, tiny_corpus, train_config
 from yocto.checkpoint import Checkpoint, Run
 from yocto.config import TrainConfig
 from yocto.errors import DataError, RunError
-from yocto.training.trainer import Trainer
+from yocto.training.trainer import Corpus, Trainer
 
 
 def weights_of(trainer: Trainer) -> dict[str, torch.Tensor]:
@@ -526,3 +527,45 @@ def test_where_compiling_fails_the_run_goes_on_without(
     assert "going on without it: no C++ compiler" in notice
     assert "long trace" not in notice
     assert trainer.fit().step == 2
+
+
+# ------------------------------------------------------------------------ resuming, found by review
+
+
+def resume(path: Path, config: TrainConfig, corpus: Corpus | None = None) -> Trainer:
+    """A trainer that goes on with the run at `path`."""
+    checkpoint = Checkpoint.open(Run(path).pointer("latest"))
+    trainer = make_trainer(path, config, corpus)
+    checkpoint.load_weights(trainer.model)
+    trainer.load_state(checkpoint.load_trainer())
+    return trainer
+
+
+def test_training_on_keeps_the_evaluation_of_a_last_step_that_was_not_due(tmp_path: Path) -> None:
+    make_trainer(tmp_path, train_config(max_iters=10)).fit()  # evaluated at 4, 8 and, the last, 10
+    resume(tmp_path, train_config(max_iters=12)).fit()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [m["step"] for m in lines if "val_loss" in m] == [4, 8, 10, 12]
+
+
+def test_weights_spoilt_by_an_infinite_gradient_are_never_saved(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, train_config(max_iters=4))
+    trainer.model.norm.weight.register_hook(lambda grad: grad * float("inf"))
+    with pytest.raises(RunError, match=r"the gradient is|the loss is"):
+        trainer.fit()
+    assert Run(tmp_path).pointer("latest") is None
+
+
+def test_a_resumed_run_refuses_other_token_files(tmp_path: Path) -> None:
+    corpus = dataclasses.replace(tiny_corpus(), sha256="one")
+    make_trainer(tmp_path, train_config(), corpus).fit()
+    with pytest.raises(RunError, match="token files are not those"):
+        resume(tmp_path, train_config(), dataclasses.replace(corpus, sha256="two"))
+    resume(tmp_path, train_config(), corpus)
+
+
+def test_the_optimizer_of_a_resumed_run_takes_the_settings_given_anew(tmp_path: Path) -> None:
+    make_trainer(tmp_path, train_config()).fit()
+    trainer = resume(tmp_path, train_config(weight_decay=0.5, beta1=0.8, max_iters=14))
+    assert [g["weight_decay"] for g in trainer.optimizer.param_groups] == [0.5, 0.0]
+    assert {g["betas"][0] for g in trainer.optimizer.param_groups} == {0.8}
