@@ -16,6 +16,7 @@ from yocto.config import (
     GPTConfig,
     ModelConfig,
     SampleConfig,
+    SamplingConfig,
     TrainConfig,
     TrainTokenizerConfig,
     knobs,
@@ -334,3 +335,9 @@ def test_the_hint_on_a_bad_width_works():
 
 def test_odd_heads_are_fine_without_rotation():
     assert GPTConfig(n_embd=12, n_head=4, position="learned").n_embd == 12
+
+
+def test_off_turns_an_optional_knob_off():
+    assert SamplingConfig.from_dict({"top_k": False}).top_k is None  # as YAML reads "off"
+    with pytest.raises(ConfigError):
+        SamplingConfig.from_dict({"top_p": False})

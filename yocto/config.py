@@ -116,8 +116,8 @@ def unwrap_optional(hint: Any) -> tuple[Any, bool]:
 def _checked(f: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
     """The value in its field's own type; a ConfigError says what the field takes instead."""
     kind, optional = unwrap_optional(hint)
-    if value is None and optional:
-        return None
+    if optional and (value is None or (value is False and kind is not bool)):
+        return None  # YAML reads "off" as false
     if get_origin(kind) is Literal:
         if value not in get_args(kind) or isinstance(value, bool):
             raise _bad(f, value, "one of " + ", ".join(map(str, get_args(kind))))

@@ -11,6 +11,7 @@ import pytest
 from yocto.commands import prepare_char
 from yocto.config import END_OF_TEXT, PrepareCharConfig
 from yocto.errors import DataError
+from yocto.tokenizer.char import CharTokenizer
 from yocto.tokenizer.store import load_tokenizer
 from yocto.utils.progress import SilentProgress
 
@@ -41,7 +42,7 @@ def test_the_result_tells_sizes_and_the_next_command(tmp_path: Path, small_text:
     assert sum(split["bytes"] for split in result.splits.values()) == len(text.encode())
     summary = "\n".join(result.summary())
     assert f"{len(set(text))} different characters" in summary
-    assert summary.endswith("next: yocto train --mode char")
+    assert "\nnext: yocto train --mode char --data-dir " in summary
 
 
 def test_several_documents_get_an_end_token(tmp_path: Path, many_documents: Path) -> None:
@@ -63,10 +64,12 @@ def test_text_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         prepare(tmp_path, tmp_path / "nowhere.txt")
 
 
-def test_a_run_that_fails_leaves_no_meta_json_for_the_new_vocabulary(
+def test_a_run_that_fails_leaves_the_old_files_whole(
     tmp_path: Path, small_text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare(tmp_path, small_text)
+    names = ("vocab.json", "train.bin", "val.bin", "meta.json")
+    before = [(tmp_path / name).read_bytes() for name in names]
 
     def fail(*args, **kwargs) -> None:
         raise DataError("the disk went away")
@@ -76,4 +79,12 @@ def test_a_run_that_fails_leaves_no_meta_json_for_the_new_vocabulary(
     other.write_text("zzz" * 100)
     with pytest.raises(DataError):
         prepare(tmp_path, other)
-    assert not (tmp_path / "meta.json").exists()
+    assert [(tmp_path / name).read_bytes() for name in names] == before
+
+
+def test_the_separator_s_text_inside_a_line_is_plain_text(tmp_path: Path) -> None:
+    text = tmp_path / "t.txt"
+    text.write_text("one doc\n<|endoftext|>\nsays <|endoftext|> here\n" * 20)
+    prepare(tmp_path, text)
+    tokenizer = CharTokenizer.load(tmp_path)
+    assert "<" in tokenizer.stoi and tokenizer.decode(tokenizer.encode("x <|", "none")) == "x <|"

@@ -287,7 +287,7 @@ def test_a_finished_run_says_so_and_how_to_train_on(char: Project) -> None:
     result = run(char, run_name="char-1", resume="auto")
     assert (result.finished_before, result.exit_code, result.step) == (True, 0, 20)
     summary = "\n".join(result.summary())
-    assert "all 20 steps are done" in summary
+    assert "stands at step 20 of 20" in summary
     assert f"--ckpt-dir {char.checkpoints} --resume auto --max-iters 40" in summary
 
 

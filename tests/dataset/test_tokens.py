@@ -240,3 +240,17 @@ def test_load_bin_refuses_a_missing_file_and_an_odd_number_of_bytes(tmp_path):
     (tmp_path / "odd.bin").write_bytes(b"abc")
     with pytest.raises(DataError, match=r"odd\.bin has an odd number of bytes"):
         load_bin(tmp_path / "odd.bin")
+
+
+def test_an_id_that_is_not_in_the_vocabulary_is_refused(tmp_path):
+    meta = Meta(
+        "uint16",
+        300,
+        "0" * 64,
+        {"train": SplitMeta(4, 4, 1, ""), "val": SplitMeta(0, 0, 0, "")},
+        [],
+        "encode",
+    )
+    np.array([1, 2, 300, 3], "<u2").tofile(tmp_path / "train.bin")
+    with pytest.raises(DataError, match="id 300"):
+        load_split(tmp_path, "train", meta)

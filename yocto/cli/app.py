@@ -119,6 +119,9 @@ def main() -> None:
     # another program needs a core, small training steps then take four times as long.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started yocto, as a daemon's are
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (kept open)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # where the encoding lacks what a model writes

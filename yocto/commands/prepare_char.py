@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yocto.commands.encode import Encoded, encode_documents
+from yocto.commands.train_tokenizer import data_dir_flag
 from yocto.config import END_OF_TEXT, PrepareCharConfig
 from yocto.dataset.text import read_documents
 from yocto.tokenizer.char import CharTokenizer
@@ -21,7 +22,7 @@ class Prepared(Encoded):
         return [
             f"{self.vocab_size} different characters -> {Path(self.out_dir) / 'vocab.json'}",
             *super().summary(),
-            "next: yocto train --mode char",
+            f"next: yocto train --mode char{data_dir_flag(self.out_dir, 'data/char')}",
         ]
 
 
@@ -30,12 +31,11 @@ def run(config: PrepareCharConfig, progress: Progress) -> Prepared:
     documents = list(read_documents(config.text_path))
     # One document needs no end token, and without it the ids are nanoGPT's.
     special = [END_OF_TEXT] if len(documents) > 1 else []
-    tokenizer = CharTokenizer.train(documents, special_tokens=special)
+    # The separator's text inside a line is plain text, so its characters count too.
+    tokenizer = CharTokenizer(sorted(set().union(*documents)), special)
     out_dir = Path(config.out_dir)
-    # Files of an older vocabulary would not fit the new one; until the end there is no meta.json.
-    (out_dir / "meta.json").unlink(missing_ok=True)
-    tokenizer.save(out_dir)
     meta = encode_documents(
         documents, tokenizer, out_dir, config.val_ratio, config.text_path, "prepare-char", progress
     )
+    tokenizer.save(out_dir)  # last: where encoding fails, the old files stay whole
     return Prepared.of(out_dir, meta)

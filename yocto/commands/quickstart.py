@@ -48,7 +48,7 @@ class Quickstart:
 
 def run(config: QuickstartConfig, progress: Progress) -> Quickstart:
     """Make a tokenizer, encode the text, train, and write a sample."""
-    folder = config.out_dir
+    folder = f"{config.out_dir}/{config.mode}"  # each mode has a tokenizer of its own
     if config.mode == "char":
         progress.say("1 of 3: the characters of the text")
         shown = prepare_char.run(

@@ -63,7 +63,7 @@ class Trained:
         """The result in words."""
         if self.finished_before:
             return [
-                f"{self.run} is finished: all {self.max_iters} steps are done",
+                f"{self.run} is finished: it stands at step {self.step} of {self.max_iters}",
                 f"to train on: {self.resume}",
             ]
         if self.step < self.max_iters:
@@ -129,7 +129,8 @@ def _finished(path: Path, checkpoint: Checkpoint, config: TrainConfig) -> Traine
 def _resume_command(path: Path, config: TrainConfig) -> str:
     folder = config.ckpt_dir
     folder = "" if folder == "checkpoints" else f" --ckpt-dir {shlex.quote(folder)}"
-    return f"yocto train --mode {config.mode} --run-name {path.name}{folder} --resume auto"
+    name = shlex.quote(path.name)
+    return f"yocto train --mode {config.mode} --run-name {name}{folder} --resume auto"
 
 
 # ----------------------------------------------------------------------------------------- data

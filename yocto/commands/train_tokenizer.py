@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from yocto.tokenizer.bpe_train import BPETrainer
 from yocto.tokenizer.patterns import NAMED_PATTERNS
 from yocto.utils.files import write_json
 from yocto.utils.progress import Progress
+
+
+def data_dir_flag(folder: str, default: str) -> str:
+    """What the next command needs to find a folder that is not the default one."""
+    return "" if Path(folder) == Path(default) else f" --data-dir {shlex.quote(folder)}"
+
 
 CORPUS_FILE = "corpus.json"  # which text a tokenizer was trained on, for encode and train
 
@@ -37,7 +44,8 @@ class TrainedTokenizer:
                 f"note: the text holds no more pairs to merge, so training stopped at "
                 f"{self.vocab_size:,} of {self.wanted:,} tokens"
             )
-        return [*lines, "next: yocto train --mode token"]
+        flag = data_dir_flag(self.out_dir, "data/token")
+        return [*lines, f"next: yocto train --mode token{flag}"]
 
 
 def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:

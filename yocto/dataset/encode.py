@@ -42,8 +42,6 @@ def write_dataset(
             f"{sum(map(len, documents))} characters are too few to train on",
             "Give more text, or a smaller --val-ratio.",
         )
-    # Stale until the new one is written: files in between belong to no meta.json.
-    (folder / "meta.json").unlink(missing_ok=True)
     total = sum(len(document) for split in splits.values() for document in split)
     metas = {}
     with progress.task("encoding", total, "char") as task:
@@ -56,13 +54,17 @@ def write_dataset(
         try:
             for name in SPLITS:
                 metas[name] = write_split(
-                    folder / f"{name}.bin", parts(splits[name]), maker.end_id,
+                    folder / f".{name}.bin.new", parts(splits[name]), maker.end_id,
                     bin_dtype(maker.vocab_size),
                 )  # fmt: skip
-        except BaseException:  # Ctrl-C too: one half without the other is of no use
+        except BaseException:  # Ctrl-C and a full disk too: what was there stays as it was
             for name in SPLITS:
-                (folder / f"{name}.bin").unlink(missing_ok=True)
+                (folder / f".{name}.bin.new").unlink(missing_ok=True)
             raise
+    # Without meta.json until all are in place: a kill in between leaves no files that don't match.
+    (folder / "meta.json").unlink(missing_ok=True)
+    for name in SPLITS:
+        (folder / f".{name}.bin.new").replace(folder / f"{name}.bin")
     meta = Meta(
         bin_dtype(maker.vocab_size), maker.vocab_size, maker.sha256, metas, list(sources), made_by
     )

@@ -139,7 +139,12 @@ def load_split(folder: Path, name: str, meta: Meta) -> Tokens:
         raise DataError(f"{path} has {size} bytes, but meta.json tells of {expected}", hint)
     if not size:
         return np.empty(0, dtype)
-    return np.memmap(path, dtype, mode="r")
+    tokens: Tokens = np.memmap(path, dtype, mode="r")
+    if int(tokens.max()) >= meta.vocab_size:
+        raise DataError(
+            f"{path} is damaged: id {int(tokens.max())} is not below {meta.vocab_size}", hint
+        )
+    return tokens
 
 
 def load_bin(path: str | Path) -> Tokens:

@@ -19,7 +19,7 @@ def new_run(config: TrainConfig) -> Path:
     """The folder for a new run; an existing run is replaced only with --overwrite."""
     ckpt_dir = Path(config.ckpt_dir)
     name = config.run_name or next_run_name(ckpt_dir, config.mode)
-    if Path(name).name != name or name.startswith("."):
+    if Path(name).name != name or name.startswith(".") or name in ("latest", "best"):
         raise RunError(
             f"{name!r} can't be a run's name", "Use a plain name: letters, digits, - and _."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds no table of settings", hint)
-    return {str(key).replace("-", "_"): value for key, value in content.items()}
+    return {str(key).replace("-", "_"): _number(value) for key, value in content.items()}
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
@@ -72,15 +73,19 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     return values
 
 
+def _number(value: Any) -> Any:
+    """YAML 1.1 takes 1e-3, without a dot, for a text; here it is a number."""
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+", value):
+        return float(value)
+    return value
+
+
 def _value(text: str) -> Any:
     try:
         value = yaml.safe_load(text)
     except (ValueError, RecursionError, yaml.YAMLError):
         return text
     if isinstance(value, str) and value == text.strip():  # quotes say that it is a text
-        try:
-            return float(value)  # YAML 1.1 takes 1e-3, without a dot, for a text
-        except ValueError:
-            return value
+        return _number(value)
     # A date or a time of day is nothing that a knob takes; 2024-11-21 may well be a run's name.
     return value if isinstance(value, int | float | str | list | None) else text
