@@ -147,7 +147,7 @@ def test_a_missing_file_is_noticed_and_named(step: Path, name: str) -> None:
 
 def test_a_checkpoint_without_its_trainer_state_still_speaks(step: Path) -> None:
     (step / "trainer.pt").unlink()
-    Checkpoint.open(step).load_model()
+    assert not Checkpoint.open(step).load_model().training
 
 
 def test_a_newer_format_says_to_update(step: Path) -> None:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -194,14 +194,14 @@ class Chat:
         if "seed" in knobs:
             self._generator = make_generator(self.config.seed)
 
-    def send(self, message: str) -> Iterator[str]:
+    def send(self, message: str) -> Generator[str, None, None]:
         """The answer, piece by piece; it joins the conversation when it ends or is broken off.
 
         Raises ChatError at once when the message is longer than the context.
         """
         return self._answer(self.session.ask(message))
 
-    def _answer(self, ids: list[int]) -> Iterator[str]:
+    def _answer(self, ids: list[int]) -> Generator[str, None, None]:
         stops = stop_strings(knows_end_token=self.lm.end_id is not None)
         said = ""
         try:

@@ -143,4 +143,6 @@ def test_a_validation_split_shorter_than_a_window_is_refused(n):
 
 
 def test_a_validation_split_of_one_window_is_enough():
-    check_validation_split(np.arange(9, dtype=np.uint16), 8)
+    tokens = np.arange(9, dtype=np.uint16)
+    check_validation_split(tokens, 8)
+    assert len(list(eval_batches(tokens, 8, 4))) == 1

@@ -52,7 +52,7 @@ def _answer(message: str, chat: Chat, interactive: bool) -> None:
         if not interactive:
             raise
     finally:
-        pieces.close()  # type: ignore[attr-defined]
+        pieces.close()
     print("" if said else "(the model had no answer)", flush=True)
 
 
