@@ -22,6 +22,7 @@ from yocto.config import (
     knobs,
     nearest,
     range_text,
+    takes,
     unwrap_optional,
 )
 from yocto.errors import ConfigError
@@ -38,9 +39,18 @@ def kind_of(cls: type[Config], name: str) -> tuple[Any, bool]:
     return unwrap_optional(get_type_hints(cls)[name])
 
 
-def every_knob(condition=lambda f: True):
+def is_number(cls, f) -> bool:
+    return kind_of(cls, f.name)[0] in (int, float)
+
+
+def is_text(cls, f) -> bool:
+    kind = kind_of(cls, f.name)[0]
+    return kind is str or get_origin(kind) is tuple
+
+
+def every_knob(condition=lambda cls, f: True):
     """One test for each knob of each configuration."""
-    found = [(cls, f) for cls in CLASSES for f in knobs(cls) if condition(f)]
+    found = [(cls, f) for cls in CLASSES for f in knobs(cls) if condition(cls, f)]
     ids = [f"{cls.__name__}.{f.name}" for cls, f in found]
     return pytest.mark.parametrize(("cls", "f"), found, ids=ids)
 
@@ -73,7 +83,7 @@ def test_each_number_has_a_range_and_its_default_lies_in_it(cls, f):
         assert f.metadata["default_text"]
 
 
-@every_knob(lambda f: f.metadata["low"] is not None)
+@every_knob(is_number)
 def test_a_value_below_the_range_is_refused(cls, f):
     low = f.metadata["low"]
     values = [low - 1, -(10**30)]
@@ -82,11 +92,11 @@ def test_a_value_below_the_range_is_refused(cls, f):
     for value in values:
         with pytest.raises(ConfigError, match=f"^{f.name} is ") as caught:
             cls(**{f.name: value})
-        assert f"it takes {range_text(low, f.metadata['high'])}" in caught.value.message
+        assert range_text(low, f.metadata["high"]) in caught.value.message
         assert caught.value.hint == f.metadata["help"]
 
 
-@every_knob(lambda f: f.metadata["high"] is not None)
+@every_knob(is_number)
 def test_a_value_above_the_range_is_refused(cls, f):
     high = f.metadata["high"]
     values = [int(high) + 1, 10**30, 10**400]
@@ -97,12 +107,25 @@ def test_a_value_above_the_range_is_refused(cls, f):
             cls(**{f.name: value})
 
 
-@every_knob(lambda f: f.metadata["low"] is not None)
+@every_knob(is_number)
 def test_both_ends_of_the_range_are_allowed(cls, f):
-    # A GPT's knobs hang together (n_embd is a multiple of n_head), so it may refuse an end.
-    if cls is not GPTConfig:
+    # Some knobs hang together (n_embd is a multiple of n_head), so an end may be refused.
+    if cls is not GPTConfig and f.name != "vocab_size":
         for value in (f.metadata["low"], f.metadata["high"]):
             assert getattr(cls(**{f.name: value}), f.name) == value
+
+
+@every_knob(is_text)
+def test_a_text_that_is_too_short_or_too_long_or_holds_nul_is_refused(cls, f):
+    low, high = f.metadata["low"], f.metadata["high"]
+    assert 0 <= low < high <= 10_000_000
+    listed = kind_of(cls, f.name)[0] is not str
+    for text in ["x" * (high + 1), "a\0b", *([""] if low else [])]:
+        with pytest.raises(ConfigError, match=f"^{f.name} is ") as caught:
+            cls(**{f.name: ("fine", text) if listed else text})
+        what = "a list of texts" if listed else "a text"
+        assert f"{what} of {low} to {high} characters" in caught.value.message
+        assert len(caught.value.message) < 300
 
 
 WRONG = {
@@ -121,7 +144,8 @@ def test_a_value_of_the_wrong_type_is_refused_by_name(cls, f):
     for value in [*WRONG[get_origin(kind) or kind], *([] if optional else [None])]:
         with pytest.raises(ConfigError, match=f"^{f.name} is ") as caught:
             cls(**{f.name: value})
-        assert caught.value.hint == f.metadata["help"]
+        assert caught.value.hint == f.metadata["help"] or "Did you mean" in caught.value.hint
+        assert takes(f, get_type_hints(cls)[f.name]) in caught.value.message
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -141,9 +165,10 @@ def test_what_is_no_finite_number_is_refused_whatever_the_range(name):
 
 def test_a_choice_names_what_there_is():
     with pytest.raises(
-        ConfigError, match="family is 'gpt3', but it takes one of gpt2, llama, qwen3"
-    ):
+        ConfigError, match="family is 'gpt3', but it takes gpt2, llama or qwen3"
+    ) as caught:
         ModelConfig(family="gpt3")
+    assert caught.value.hint == "Did you mean 'gpt2'?"
 
 
 def test_a_whole_number_is_a_number_too():
@@ -176,7 +201,7 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest():
     with pytest.raises(ConfigError) as caught:
         TrainConfig.from_dict({"n_layers": 3}, "my.yaml")
     assert caught.value.message == "my.yaml: unknown setting 'n_layers'"
-    assert caught.value.hint == "Did you mean 'n_layer'?"
+    assert caught.value.hint == ("Did you mean 'n_layer'? It takes a whole number from 1 to 1000.")
 
 
 def test_an_unknown_key_that_is_like_none_lists_them_all():
@@ -194,7 +219,7 @@ def test_given_is_no_setting(cls):
 
 
 def test_a_bad_value_names_where_it_comes_from():
-    with pytest.raises(ConfigError, match=r"^preset gpu: n_layer is 0, but it takes from 1"):
+    with pytest.raises(ConfigError, match=r"^preset gpu: n_layer is 0, but it takes a whole"):
         TrainConfig.from_dict({"n_layer": 0}, "preset gpu")
 
 
@@ -209,15 +234,16 @@ def test_the_nearest_word_is_near():
 def value_strategy(cls: type[Config], f: dataclasses.Field[Any]) -> st.SearchStrategy[Any]:
     kind, optional = kind_of(cls, f.name)
     low, high = f.metadata["low"], f.metadata["high"]
+    texts = st.text(st.characters(exclude_characters="\0"), min_size=low or 0, max_size=20)
     if get_origin(kind) is Literal:
         values = st.sampled_from(get_args(kind))
     elif get_origin(kind) is tuple:
-        values = st.lists(st.text(), max_size=3).map(tuple)
+        values = st.lists(texts, max_size=3).map(tuple)
     else:
         values = {
             int: lambda: st.integers(low, high),
             float: lambda: st.floats(low, high),
-            str: st.text,
+            str: lambda: texts,
             bool: st.booleans,
         }[kind]()
     return st.none() | values if optional else values
@@ -228,7 +254,7 @@ def configurations(cls: type[Config]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional=values)
 
 
-@pytest.mark.parametrize("cls", [cls for cls in CLASSES if cls is not GPTConfig])
+@pytest.mark.parametrize("cls", [c for c in CLASSES if c not in (GPTConfig, TrainTokenizerConfig)])
 def test_settings_come_back_from_plain_data_and_from_json(cls):
     @given(configurations(cls))
     def check(values):
@@ -341,3 +367,28 @@ def test_off_turns_an_optional_knob_off():
     assert SamplingConfig.from_dict({"top_k": False}).top_k is None  # as YAML reads "off"
     with pytest.raises(ConfigError):
         SamplingConfig.from_dict({"top_p": False})
+
+
+# --------------------------------------------------------------------------------- the tokenizer
+
+
+@pytest.mark.parametrize(
+    ("knobs", "fault"),
+    [
+        ({"vocab_size": 256}, "vocab_size is 256, but byte-bpe takes at least 257"),
+        ({"vocab_size": 257, "special_token": ["a", "b"]}, "byte-bpe takes at least 258"),
+        ({"kind": "word", "pattern": "gpt4"}, "so pattern means nothing to it"),
+        ({"kind": "word", "num_merges": 5}, "so num_merges means nothing to it"),
+        ({"kind": "word", "byte_fallback": True}, "byte_fallback is for --kind char-bpe, not word"),
+        ({"byte_fallback": True}, "byte_fallback is for --kind char-bpe, not byte-bpe"),
+    ],
+)
+def test_tokenizer_knobs_that_do_not_go_together_are_refused(knobs, fault):
+    with pytest.raises(ConfigError, match=fault) as caught:
+        TrainTokenizerConfig.from_dict(knobs)
+    assert caught.value.hint
+
+
+def test_other_kinds_may_have_small_vocabularies():
+    assert TrainTokenizerConfig(kind="word", vocab_size=5).vocab_size == 5
+    assert TrainTokenizerConfig(vocab_size=5, num_merges=3).num_merges == 3

@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from yocto.api import LanguageModel, load, train_tokenizer
-    from yocto.config import GPTConfig
+    from yocto.config.model import GPTConfig
     from yocto.dataset.tokens import load_bin
     from yocto.errors import YoctoError
     from yocto.model.gpt import GPT
@@ -20,18 +20,22 @@ if TYPE_CHECKING:
     from yocto.tokenizer.bpe import BPETokenizer
     from yocto.tokenizer.bpe_train import BPETrainer
     from yocto.tokenizer.char import CharTokenizer
+    from yocto.tokenizer.char_bpe import CharBPETokenizer
     from yocto.tokenizer.store import load_tokenizer
+    from yocto.tokenizer.word import WordTokenizer
     from yocto.utils.progress import TqdmProgress
 
 _HOMES = {
     "BPETokenizer": "yocto.tokenizer.bpe",
     "BPETrainer": "yocto.tokenizer.bpe_train",
     "BaseTokenizer": "yocto.tokenizer.base",
+    "CharBPETokenizer": "yocto.tokenizer.char_bpe",
     "CharTokenizer": "yocto.tokenizer.char",
     "GPT": "yocto.model.gpt",
-    "GPTConfig": "yocto.config",
+    "GPTConfig": "yocto.config.model",
     "LanguageModel": "yocto.api",
     "TqdmProgress": "yocto.utils.progress",
+    "WordTokenizer": "yocto.tokenizer.word",
     "YoctoError": "yocto.errors",
     "load": "yocto.api",
     "load_bin": "yocto.dataset.tokens",
@@ -44,10 +48,12 @@ __all__ = [
     "BPETokenizer",
     "BPETrainer",
     "BaseTokenizer",
+    "CharBPETokenizer",
     "CharTokenizer",
     "GPTConfig",
     "LanguageModel",
     "TqdmProgress",
+    "WordTokenizer",
     "YoctoError",
     "__version__",
     "load",

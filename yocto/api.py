@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from yocto.chat.session import ChatSession
 from yocto.chat.template import stop_strings
 from yocto.checkpoint import Checkpoint, find_checkpoint
-from yocto.config import END_OF_TEXT, SamplingConfig
+from yocto.config import SamplingConfig
 from yocto.dataset.batches import eval_batches
 from yocto.dataset.text import read_documents
 from yocto.errors import TokenizerError
@@ -29,6 +29,10 @@ from yocto.sampling.generate import generate
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.bpe import BPETokenizer
 from yocto.tokenizer.bpe_train import BPETrainer
+from yocto.tokenizer.char_bpe import CharBPETokenizer
+from yocto.tokenizer.normalize import Normalization
+from yocto.tokenizer.special import separator_of
+from yocto.tokenizer.word import WordTokenizer, WordTrainer
 from yocto.utils.device import pick_device
 from yocto.utils.progress import Progress
 from yocto.utils.stop import stop_at
@@ -45,18 +49,25 @@ def train_tokenizer(
     vocab_size: int = 8000,
     num_merges: int | None = None,
     pattern: str = "gpt2",
-    special_tokens: Sequence[str] = (END_OF_TEXT,),
+    special_tokens: Sequence[str] | None = None,
     progress: Progress | None = None,
-) -> BPETokenizer:
-    """Learn a byte-level BPE tokenizer from text files."""
+    *,
+    kind: str = "byte-bpe",
+    normalize: Normalization = "none",
+    byte_fallback: bool = False,
+) -> BPETokenizer | CharBPETokenizer | WordTokenizer:
+    """Learn a tokenizer from text files: kind "byte-bpe", "char-bpe" or "word" (for which
+    num_merges, pattern and byte_fallback mean nothing). The knobs are those of BPETrainer."""
     files = [paths] if isinstance(paths, str | Path) else list(paths)
-    trainer = BPETrainer(
-        vocab_size=vocab_size,
-        num_merges=num_merges,
-        pattern=pattern,
-        special_tokens=special_tokens,
-    )
-    return trainer.train(read_documents(files), progress)
+    trainer: BPETrainer | WordTrainer
+    if kind == "word":
+        trainer = WordTrainer(vocab_size, special_tokens, normalize)
+    else:
+        trainer = BPETrainer(
+            kind, vocab_size, num_merges, pattern, special_tokens, normalize=normalize,
+            byte_fallback=byte_fallback,
+        )  # fmt: skip
+    return trainer.train(read_documents(files, separator_of(trainer.special_tokens)), progress)
 
 
 class LanguageModel:
@@ -69,6 +80,7 @@ class LanguageModel:
         self.model = model
         self.tokenizer = tokenizer
         self.documents = documents
+        self._special = frozenset(tokenizer.special_tokens.values())
 
     @classmethod
     def open(cls, path: Path, device: str = "auto") -> LanguageModel:
@@ -94,9 +106,12 @@ class LanguageModel:
         if self.end_id is not None:
             return [self.end_id]
         try:
-            return self.tokenizer.encode("\n")
+            ids = self.tokenizer.encode("\n")
         except TokenizerError:  # a char vocabulary without line breaks
-            return [0]
+            ids = []
+        if not ids or self.tokenizer.unk_id in ids:
+            return [next(i for i in range(self.tokenizer.vocab_size) if i not in self._special)]
+        return ids
 
     def stream_ids(
         self,
@@ -111,19 +126,21 @@ class LanguageModel:
         """
         end_id = None if config.ignore_eos else self.tokenizer.end_id
         generator = generator or make_generator(config.seed)
-        decoder = self.tokenizer.stream_decoder()
+        decoder = self.tokenizer.stream_decoder(after=ids[-1] if ids else None)
+        # Of the special tokens a model may choose only the one that ends the text.
+        banned = sorted(self._special - {self.tokenizer.end_id})
 
         def pieces() -> Iterator[str]:
-            chosen = generate(self.model, ids, config, end_id=end_id, generator=generator)
-            for token_id in chosen:
-                if token_id in special:
+            for token_id in generate(
+                self.model, ids, config, end_id=end_id, generator=generator, banned=banned
+            ):
+                if token_id in self._special:
                     continue
                 if piece := decoder.push(token_id):
                     yield piece
             if rest := decoder.finish():
                 yield rest
 
-        special = frozenset(self.tokenizer.special_tokens.values())
         return stop_at(pieces(), (*config.stop, *stop))
 
     def stream(self, prompt: str = "", **knobs: Any) -> Iterator[str]:

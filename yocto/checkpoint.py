@@ -14,26 +14,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_model
 
 from yocto.config import GPTConfig
 from yocto.errors import CheckpointError, ConfigError
-from yocto.model.gpt import GPT
+from yocto.model.gpt import GPT, count_parameters
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.store import load_tokenizer
 from yocto.utils.files import atomic_dir, read_json, sha256_file, write_json, write_text
 
 FORMAT = "yocto-checkpoint"
 VERSION = 1
-TRAINER = "trainer.pt"
+WEIGHTS, TRAINER = "model.safetensors", "trainer.pt"
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Checkpoint:
             raise CheckpointError(f"{path}/config.json is altered", _HINT)
         try:
             files = {str(name): str(digest) for name, digest in content["files"].items()}
+            if WEIGHTS not in files:
+                raise ValueError(f"it names no {WEIGHTS}")
             checkpoint = cls(
                 path, int(content["step"]), GPTConfig.from_dict(content["model"]),
                 dict(content["train"]), int(content["documents"]), files,
@@ -92,13 +97,30 @@ class Checkpoint:
 
     def load_model(self, device: torch.device | str = "cpu") -> GPT:
         """The model with its weights, ready to generate (in eval mode)."""
+        self.check_size()
         model = GPT(self.model)
         self.load_weights(model)
         return model.to(device).eval()
 
+    def check_size(self) -> None:
+        """Raise a CheckpointError where config.json tells of another model than the weights are:
+        before memory is taken for it."""
+        file = self.path / WEIGHTS
+        try:
+            with safe_open(file, "pt") as weights:
+                names = list(weights.keys())
+                shapes = [weights.get_slice(name).get_shape() for name in names]
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"{file} can't be read: {error}", _HINT) from error
+        there, told = sum(map(math.prod, shapes)), count_parameters(self.model)
+        if there != told:
+            raise CheckpointError(
+                f"{file} holds {there:,} weights, but its config.json tells of {told:,}", _HINT
+            )
+
     def load_weights(self, model: GPT) -> None:
         """Put the weights into a model of the same shape."""
-        file = self.path / "model.safetensors"
+        file = self.path / WEIGHTS
         try:
             weights = load_file(file)
             if self.model.tie_weights:
@@ -128,6 +150,9 @@ class Checkpoint:
 _HINT = "Use another step of the run (--ckpt takes a step's folder), or train it anew."
 
 
+STEP = re.compile(r"step-[0-9]{6,10}")
+
+
 @dataclass(frozen=True)
 class Run:
     """The folder of one training run."""
@@ -147,9 +172,8 @@ class Run:
         file = self.path / which
         if file.is_file():
             name = file.read_text(encoding="utf-8", errors="replace").strip()
-            step = self.path / Path(name).name
-            if (step / "config.json").is_file():
-                return step
+            if STEP.fullmatch(name) and (self.path / name / "config.json").is_file():
+                return self.path / name
         steps = sorted(self.path.glob("step-*/config.json")) if which == "latest" else []
         return steps[-1].parent if steps else None
 
@@ -164,8 +188,8 @@ class Run:
     ) -> Path:
         """Write a checkpoint and let `latest` name it. A kill leaves the one before whole."""
         folder = self.path / f"step-{step:06d}"
-        with atomic_dir(folder) as temporary:
-            save_model(model, str(temporary / "model.safetensors"))
+        with atomic_dir(folder) as temporary, _full_disk(folder):
+            save_model(model, str(temporary / WEIGHTS))
             tokenizer.save(temporary)
             torch.save(trainer, temporary / TRAINER)
             content = {
@@ -192,6 +216,20 @@ class Run:
         for folder in (*self.path.glob("step-*"), *self.path.glob(".step-*")):
             if folder not in keep:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _full_disk(folder: Path) -> Iterator[None]:
+    """safetensors and torch.save report a disk's errors in ways of their own."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise CheckpointError(
+            f"can't write {folder}: {' '.join(str(error).split())}",
+            "Free some space, then go on with --resume auto; earlier steps are unharmed.",
+        ) from error
 
 
 def _digest(content: dict[str, Any]) -> str:

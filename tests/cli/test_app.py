@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from conftest import SHAPE, Project
 from tiny import make_text
 
@@ -224,7 +225,7 @@ def test_a_mistake_in_a_settings_file_is_a_usage_error_that_names_it(
         (["train", "--learning-rate", "nan"], "from 0 to 10"),
         (["sample", "--top-p", "1.5"], "from 1e-06 to 1"),
         (["sample", "--temperature", "-1"], "from 0 to 100"),
-        (["sample", "--num-samples", "0"], "num_samples"),
+        (["sample", "--num-samples", "0"], "--num-samples is 0"),
         (["sample", "surplus"], "surplus"),
         (["trian"], "trian"),
         (["prepare-char", "--val-ratio", "2"], "from 0 to 0.9"),
@@ -253,7 +254,7 @@ def test_the_examples_parse(yocto, monkeypatch: pytest.MonkeyPatch, example: str
     ran = []
 
     def execute(command: Any, common: Any, flags: Any) -> int:
-        command.config.from_dict(app_module._settings(common, flags))
+        command.config.from_dict(app_module._settings(command.config, common, flags)[0])
         ran.append(command.name)
         return 0
 
@@ -274,14 +275,19 @@ def test_help_lists_every_command(yocto) -> None:
 
 def test_the_version_is_the_packages(yocto) -> None:
     result = yocto("--version")
-    assert (result.exit_code, result.stdout) == (0, f"yocto {package.__version__}\n")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"yocto {package.__version__}"
+    assert lines[1].startswith("python 3.")
+    assert lines[2] == f"torch {torch.__version__}"
+    assert re.fullmatch(r"device \w+.*", lines[3])
 
 
 def test_python_m_yocto_is_the_same_command() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "yocto", "--version"], capture_output=True, text=True, check=True
     )
-    assert result.stdout == f"yocto {package.__version__}\n"
+    assert result.stdout.startswith(f"yocto {package.__version__}\n")
 
 
 # ---------------------------------------------------------------------------------------- errors

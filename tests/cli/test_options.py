@@ -58,16 +58,18 @@ def test_a_flag_reaches_its_knob_and_no_other(
     if kind is bool:
         cases = [([flag], True), (["--no-" + flag[2:]], False)]
     elif get_origin(kind) is tuple:
-        cases = [([flag, "a", flag, "b"], ["a", "b"])]
+        cases = [([flag, "a", flag, "b"], ("a", "b"))]
     elif get_args(kind):
         cases = [([flag, value], value) for value in get_args(kind)]
     else:
-        value = {int: 3, float: 0.5, str: "x"}[kind]
+        value = {int: 300, float: 0.05, str: "x"}[kind]
+        if field.name == "rope_base":
+            value = 1.5
         cases = [([flag, str(value)], value)]
     got: dict[str, Any] = {}
 
     def execute(command: Command, common: dict, flags: dict) -> int:
-        got.update(app_module._settings(common, flags))
+        got.update(app_module._settings(command.config, common, flags)[0])
         return 0
 
     monkeypatch.setattr(app_module, "_execute", execute)
@@ -89,8 +91,8 @@ def test_own_knobs_come_before_inherited_ones_and_common_flags_last() -> None:
     ("command", "flag", "part"),
     [
         ("sample", "temperature", "from 0 to 100"),
-        ("train", "n_layer", "from 1 to 1000"),
-        ("train", "max_iters", "at least 1;"),  # the upper end only guards against nonsense
+        ("train", "n_layer", "from 1 to 1000;"),
+        ("train", "max_iters", "from 1 to 1000000000;"),
         ("train", "n_kv_head", "default: n_head"),
         ("encode", "text_path", "default: the tokenizer's own corpus"),
         ("sample", "stream", "default: on"),

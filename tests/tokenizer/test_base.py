@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yocto.errors import TokenizerError
-from yocto.tokenizer.base import BaseTokenizer, check_special_tokens, split_special
+from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.bpe import BPETokenizer
 from yocto.tokenizer.bpe_train import BPETrainer
 from yocto.tokenizer.char import CharTokenizer
+from yocto.tokenizer.special import check_special_tokens, split_special
 
 END, PREFIX, LONGER = "<|endoftext|>", "<|a|>", "<|a|>b"
 TEXT = "the theme of the thesis <|a|>b is that a thing is a thing\n🙂 ünïcödé <|endoftext|>"

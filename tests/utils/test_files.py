@@ -67,7 +67,7 @@ def test_a_full_disk_is_an_error_that_names_the_file(tmp_path):
     path.write_text("old")
     with pytest.raises(YoctoError, match=r"can't write .*a\.txt: No space left") as caught:
         fill_the_disk(atomic_file(path))
-    assert "another folder" in caught.value.hint
+    assert "another disk" in caught.value.hint
     assert path.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
 

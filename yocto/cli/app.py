@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from yocto import __version__
-from yocto.cli.options import COMMON, signature_of
+from yocto.cli.options import COMMON, flag_of, signature_of, typed_values
 from yocto.config import (
     ChatConfig,
     Config,
@@ -35,13 +36,19 @@ from yocto.errors import ConfigError, YoctoError
 
 @dataclass(frozen=True)
 class Command:
-    """One line of the table. render: "module:function" that prints the result."""
+    """One line of the table.
+
+    render: "module:function" that prints the result. effective: "module:function" that fills in
+    what the user left open, where that is more than defaults: (config, progress) -> (config, the
+    place that the rest comes from).
+    """
 
     name: str
     config: type[Config]
     help: str
     examples: tuple[str, ...]
     render: str = "yocto.cli.render:render_result"
+    effective: str | None = None
     json: bool = True  # a conversation has no result to print as JSON
 
     @property
@@ -63,9 +70,10 @@ COMMANDS = [
     ),
     Command(
         "train-tokenizer", TrainTokenizerConfig,
-        "Learn a byte-level BPE tokenizer from a text.",
+        "Learn a tokenizer from a text: BPE on bytes or characters, or whole words.",
         ("yocto train-tokenizer --vocab-size 8000",
-         "yocto train-tokenizer --text-path a.txt --text-path b.txt --pattern gpt4"),
+         "yocto train-tokenizer --text-path a.txt --text-path b.txt --pattern gpt4",
+         "yocto train-tokenizer --kind word --out-dir data/words"),
     ),
     Command(
         "encode", EncodeConfig,
@@ -77,7 +85,9 @@ COMMANDS = [
         "Train a GPT on token files.",
         ("yocto train --mode token", "yocto train --mode char --minutes 2",
          "yocto train --n-layer 6 --n-embd 192 --set mlp=relu2",
-         "yocto train --run-name token-1 --resume auto"),
+         "yocto train --run-name token-1 --resume auto",
+         "yocto train --preset cpu-token --show-config"),
+        effective="yocto.commands.train:effective",
     ),
     Command(
         "sample", SampleConfig,
@@ -95,10 +105,53 @@ COMMANDS = [
 ]  # fmt: skip
 
 
+class Group(TyperGroup):
+    """Typer's group, with usage errors in the same two lines as all others."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse, run and exit."""
+        kwargs["standalone_mode"] = False
+        try:
+            status = super().main(*args, **kwargs)
+        except Exception as error:
+            # What Typer raises for wrong usage, told by its shape: its class has no public name.
+            if not hasattr(error, "format_message"):
+                raise
+            if type(error).__name__ == "NoArgsIsHelpError":
+                error.show()  # type: ignore[attr-defined]
+            else:
+                _complain(*_usage(error))
+            status = 2
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _usage(error: Any) -> tuple[str, str]:
+    """A usage error of Typer's in yocto's words: what is wrong, and the next step."""
+    path = error.ctx.command_path if getattr(error, "ctx", None) else "yocto"
+    message = error.format_message().rstrip(".")
+    hint = f"{path} --help lists what there is."
+    if option := getattr(error, "option_name", ""):
+        if "No such option" in message:
+            message = f"{path} has no option {option}"
+            if near := getattr(error, "possibilities", None):
+                hint = f"Did you mean {' or '.join(sorted(near)[:3])}? {hint}"
+        else:
+            message = f"{path}: {message[0].lower()}{message[1:]}"
+    elif message.startswith("No such command"):
+        message, _, near = message.partition(". ")
+        name = message.partition("'")[2].rstrip("'")
+        message = f"yocto has no command {name!r}"
+        hint = f"{near} {hint}".strip()
+    else:
+        message = f"{path}: {message[:1].lower()}{message[1:]}"
+    return f"error: {message}", hint
+
+
 def make_app() -> typer.Typer:
     """The Typer app, made from the table."""
     app = typer.Typer(
         name="yocto",
+        cls=Group,
         help="From raw text to a small language model that you can talk to.",
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -129,10 +182,14 @@ def main() -> None:
 
 
 def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the versions, the device and its threads.")
+    ] = False,
 ) -> None:
     if version:
-        print(f"yocto {__version__}")
+        from yocto.cli.render import render_version
+
+        render_version(__version__)
         raise typer.Exit
 
 
@@ -158,39 +215,55 @@ def _execute(command: Command, common: dict[str, Any], flags: dict[str, Any]) ->
     """Run a command and print its result; returns the exit status."""
     from yocto.cli.progress import make_progress
 
-    try:
-        config = command.config.from_dict(_settings(common, flags))
-    except ConfigError as error:
-        _complain(f"error: {error.message}", error.hint)
-        return 2
-    result = import_module(command.module).run(config, make_progress())
-    module, _, name = command.render.partition(":")
-    getattr(import_module(module), name)(result, bool(common["as_json"]))
+    values, sources = _settings(command.config, common, flags)
+    config = command.config.from_dict(values)
+    progress = make_progress(bool(common["quiet"]))
+    as_json = bool(common["as_json"])
+    if common["show_config"]:
+        from yocto.cli.render import render_config
+
+        rest = "default"
+        if command.effective:
+            config, rest = _named(command.effective)(config, progress)
+        render_config(config, sources, rest, as_json)
+        return 0
+    result = import_module(command.module).run(config, progress)
+    _named(command.render)(result, as_json)
     status: int = getattr(result, "exit_code", 0)
     return status
 
 
-def _settings(common: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
-    """What the user set: flags over --set over --config."""
+def _named(place: str) -> Any:
+    """What "module:name" names."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _settings(
+    config: type[Config], common: dict[str, Any], flags: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the user set, checked: flags over --set over --config; and where each comes from."""
     values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+
+    def take(found: dict[str, Any], source: str) -> None:
+        values.update(found)
+        sources.update(dict.fromkeys(found, source))
+
     if common["config_file"] or common["assignments"]:
         from yocto.utils.settings import parse_assignments, read_settings
 
-        if common["config_file"]:
-            values |= read_settings(Path(common["config_file"]))
-        values |= parse_assignments(common["assignments"] or [])
-    return values | {name: value for name, value in flags.items() if value not in (None, [])}
+        if file := common["config_file"]:
+            take(config.checked(read_settings(Path(file)), file), file)
+        take(config.checked(parse_assignments(common["assignments"] or []), "--set"), "--set")
+    take(config.checked(typed_values(config, flags), spelt=flag_of), "flag")
+    return values, sources
 
 
 def _guarded(execute: Callable[[], int], debug: bool) -> int:
     """Run, and turn what goes wrong into a message and an exit status."""
     try:
         return execute()
-    except YoctoError as error:
-        if debug:
-            traceback.print_exc()
-        _complain(f"error: {error.message}", error.hint)
-        return 1
     except KeyboardInterrupt:
         _complain("interrupted")
         return 130
@@ -198,34 +271,45 @@ def _guarded(execute: Callable[[], int], debug: bool) -> int:
         # The reader went away (`| head`); point stdout elsewhere, so that exiting stays silent.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
+    except Exception as error:
+        known = _explained(error)
+        if known is None:
+            raise
         if debug:
             traceback.print_exc()
+        _complain(f"error: {known.message}", known.hint)
+        return 2 if isinstance(known, ConfigError) else 1
+
+
+def _explained(error: Exception) -> YoctoError | None:
+    """An error as one with a next step; None for a fault of yocto's own."""
+    if isinstance(error, YoctoError):
+        return error
+    if isinstance(error, OSError):
+        from yocto.utils.files import disk_advice
+
         place = f"{error.filename}: " if error.filename else ""
-        _complain(f"error: {place}{error.strerror or error}", "Look at that place, or use another.")
-        return 1
-    except MemoryError:
-        return _out_of_memory(debug)
-    except RuntimeError as error:
-        # torch's own out-of-memory errors, by name: importing torch here would slow every command.
-        if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error):
-            return _out_of_memory(debug)
-        raise
-
-
-def _out_of_memory(debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
-    _complain(
-        "error: out of memory", "Lower --batch-size or --block-size, or choose a smaller model."
-    )
-    return 1
+        return YoctoError(f"{place}{error.strerror or error}", disk_advice(error))
+    # torch's own out-of-memory errors, by name: importing torch here would slow every command.
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    ):
+        return YoctoError(
+            "out of memory", "Lower --batch-size or --block-size, or choose a smaller model."
+        )
+    return None
 
 
 def _complain(message: str, hint: str = "") -> None:
     from rich.console import Console
 
+    from yocto.utils.text import without_control
+
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(message, style="red", markup=False)
-    if hint:
-        console.print(hint, markup=False)
+    # One line each, whatever a file's name or another library's message holds.
+    for text, style in ((message, "red"), (hint, "")):
+        if text:
+            line = without_control(" ".join(text.splitlines()))
+            console.print(line, style=style, markup=False, emoji=False)

@@ -11,14 +11,16 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichBars
 
-from yocto.utils.progress import Progress, Task
+from yocto.utils.progress import Progress, SilentProgress, Task
 from yocto.utils.text import without_control
 
 PLAIN_INTERVAL = 15.0  # seconds between two plain lines of one task
 
 
-def make_progress() -> Progress:
+def make_progress(quiet: bool = False) -> Progress:
     """What fits standard error."""
+    if quiet:
+        return QuietProgress()
     console = Console(stderr=True, highlight=False)
     return RichProgress(console) if console.is_terminal else PlainProgress()
 
@@ -109,3 +111,11 @@ class _PlainTask:
 
     def status(self, text: str) -> None:
         self.text = text
+
+
+class QuietProgress(SilentProgress):
+    """Notices only: what the user may not expect is worth a line even so."""
+
+    def notice(self, text: str) -> None:
+        """Print a line."""
+        print(f"note: {text}", file=sys.stderr, flush=True)

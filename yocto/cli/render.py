@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from yocto.config import Config, knobs
+from yocto.utils.settings import settings_line
 from yocto.utils.text import without_control
 
 if TYPE_CHECKING:
@@ -38,6 +41,38 @@ def render_samples(result: Samples, as_json: bool) -> None:
         else:
             write("".join(pieces))
         print(flush=True)
+
+
+def render_config(config: Config, sources: Mapping[str, str], rest: str, as_json: bool) -> None:
+    """Print settings in the format that --config reads; a comment tells where each comes from.
+
+    sources: of what the user set. rest: where other values come from that are not the default.
+    """
+    values = config.to_dict()
+    if as_json:
+        print_json(values)
+        return
+    defaults = {f.name: f.default for f in knobs(type(config))}
+    lines = [(settings_line(name, value), name) for name, value in values.items()]
+    width = min(40, max(len(line) for line, _ in lines))
+    for line, name in lines:
+        default = getattr(config, name) == defaults[name]
+        source = sources.get(name) or ("default" if default else rest)
+        write(f"{line:<{width}}  # {source}\n")
+
+
+def render_version(version: str) -> None:
+    """Print what a report of a fault should name."""
+    import platform
+
+    import torch
+
+    from yocto.utils.device import describe_device, pick_device
+
+    write(f"yocto {version}\n")
+    write(f"python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
+    write(f"torch {torch.__version__}\n")
+    write(f"device {describe_device(pick_device('auto'))}\n")
 
 
 def write(text: str) -> None:

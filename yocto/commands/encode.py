@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Self
 
 from yocto.commands.train_tokenizer import CORPUS_FILE
-from yocto.config import END_OF_TEXT, EncodeConfig
+from yocto.config import EncodeConfig
 from yocto.dataset.encode import TokenMaker, write_dataset
 from yocto.dataset.text import find_text, read_documents
-from yocto.dataset.tokens import Meta
+from yocto.dataset.tokens import Meta, load_split
 from yocto.errors import DataError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
@@ -64,7 +64,8 @@ def recorded_corpus(folder: Path) -> tuple[str, ...]:
         raise DataError(f"{folder} does not tell which text to encode", hint)
     content = read_json(file, DataError, hint)
     paths = content.get("paths") if isinstance(content, dict) else None
-    if not isinstance(paths, list) or not all(isinstance(p, str) for p in paths) or not paths:
+    sane = isinstance(paths, list) and all(isinstance(p, str) and "\0" not in p for p in paths)
+    if not paths or not sane:
         raise DataError(f"{file} is damaged", hint)
     return tuple(paths)
 
@@ -78,7 +79,7 @@ def encode_files(
     progress: Progress,
 ) -> Meta:
     """Read text files and write their token files."""
-    documents = list(read_documents(paths, tokenizer.end_token or END_OF_TEXT))
+    documents = list(read_documents(paths, tokenizer.separator))
     return encode_documents(documents, tokenizer, out_dir, val_ratio, paths, made_by, progress)
 
 
@@ -95,7 +96,7 @@ def encode_documents(
     maker = TokenMaker(
         tokenizer.encode_to_numpy, tokenizer.vocab_size, tokenizer.end_id, tokenizer.sha256
     )
-    return write_dataset(
+    meta = write_dataset(
         documents,
         maker,
         out_dir,
@@ -104,3 +105,19 @@ def encode_documents(
         made_by=made_by,
         progress=progress,
     )
+    _tell_unknown(out_dir, meta, tokenizer, progress)
+    return meta
+
+
+def _tell_unknown(folder: Path, meta: Meta, tokenizer: BaseTokenizer, progress: Progress) -> None:
+    """Say how much of the text a tokenizer with <unk> could not write."""
+    if tokenizer.unk_id is None:
+        return
+    splits = [load_split(folder, name, meta) for name in meta.splits]
+    unknown = sum(int((split == tokenizer.unk_id).sum()) for split in splits)
+    if unknown:
+        share = unknown / sum(map(len, splits))
+        progress.notice(
+            f"{share:.2%} of the tokens are <unk>: this tokenizer does not know them, and bits per "
+            f"byte leave out what they hide. A larger --vocab-size helps; byte-bpe knows any text"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from yocto.checkpoint import Checkpoint, Run
 from yocto.commands.encode import encode_files, recorded_corpus
 from yocto.config import GPTConfig, SamplingConfig, TrainConfig
 from yocto.dataset.tokens import load_split, read_meta
-from yocto.errors import DataError, RunError
+from yocto.errors import ConfigError, DataError, RunError
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
 from yocto.training.metrics import MetricsFile
 from yocto.training.plan import (
     Plan,
+    check_memory,
     duration,
     evaluation_share,
     iterations_for,
@@ -31,13 +33,15 @@ from yocto.training.runs import (
     MODEL_KNOBS,
     clear_run,
     find_resumed,
-    new_run,
+    hold,
+    hold_new,
     resumed_config,
 )
 from yocto.training.trainer import Corpus, Evaluation, Fitted, Trainer
 from yocto.utils.device import available_memory, describe_device, pick_device
+from yocto.utils.files import write_text
 from yocto.utils.progress import Progress
-from yocto.utils.settings import load_preset
+from yocto.utils.settings import load_preset, settings_line
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Trained:
     @property
     def exit_code(self) -> int:
         """130 for a run that was interrupted."""
-        return 0 if self.step >= self.max_iters else 130
+        return 0 if self.finished_before or self.val_loss is not None else 130
 
     def summary(self) -> list[str]:
         """The result in words."""
@@ -66,7 +70,7 @@ class Trained:
                 f"{self.run} is finished: it stands at step {self.step} of {self.max_iters}",
                 f"to train on: {self.resume}",
             ]
-        if self.step < self.max_iters:
+        if self.exit_code:
             return [
                 f"stopped at step {self.step} of {self.max_iters}; all is saved in {self.run}",
                 f"to go on: {self.resume}",
@@ -81,16 +85,46 @@ class Trained:
 
 def run(config: TrainConfig, progress: Progress) -> Trained:
     """Train a new run, or go on with one."""
+    _check_length(config)
+    found = find_resumed(config, progress)
+    with ExitStack() as held:
+        checkpoint = None
+        if found is not None:
+            path = found.path.parent
+            held.enter_context(hold(path))
+            checkpoint = Checkpoint.open(Run(path).pointer("latest") or found.path)
+            config = resumed_config(config, checkpoint)
+            done = checkpoint.step >= config.max_iters and config.minutes is None
+            if done and MetricsFile(path / "metrics.jsonl").evaluated(checkpoint.step):
+                return _finished(path, checkpoint, config)
+        else:
+            config = with_preset(config)
+            path = hold_new(config, held)
+        return _train(config, path, checkpoint, progress)
+
+
+def effective(config: TrainConfig, progress: Progress) -> tuple[TrainConfig, str]:
+    """The settings that `run` would train with, and where those come from that the user left open:
+    the preset, or the run that goes on."""
+    _check_length(config)
     checkpoint = find_resumed(config, progress)
     if checkpoint is not None:
-        config = resumed_config(config, checkpoint)
-        path = checkpoint.path.parent
-        done = checkpoint.step >= config.max_iters and config.minutes is None
-        if done and MetricsFile(path / "metrics.jsonl").evaluated(checkpoint.step):
-            return _finished(path, checkpoint, config)
-    else:
-        config = with_preset(config)
-        path = new_run(config)
+        return resumed_config(config, checkpoint), f"run {checkpoint.path.parent.name}"
+    config = with_preset(config)
+    return config, f"preset {config.preset}"
+
+
+def _check_length(config: TrainConfig) -> None:
+    if config.minutes is not None and "max_iters" in config.given:
+        raise ConfigError(
+            "minutes and max_iters both say how long to train",
+            "Give --minutes or --max-iters, not both.",
+        )
+
+
+def _train(
+    config: TrainConfig, path: Path, checkpoint: Checkpoint | None, progress: Progress
+) -> Trained:
     tokenizer, data_dir = _prepare_data(config, checkpoint, progress)
     corpus = _open_corpus(data_dir, tokenizer)
     model = _make_model(config, tokenizer, checkpoint)
@@ -104,8 +138,16 @@ def run(config: TrainConfig, progress: Progress) -> Trained:
     _announce(trainer, progress)
     if checkpoint is None:
         clear_run(path)
-    path.mkdir(parents=True, exist_ok=True)
+    write_text(path / "config.yaml", _settings_file(path, trainer.config))
     return _trained(path, trainer, trainer.fit())
+
+
+def _settings_file(path: Path, config: TrainConfig) -> str:
+    """The run's settings as a file for --config: all but those that say which run it is."""
+    skipped = ("run_name", "resume", "overwrite")
+    lines = [settings_line(k, v) for k, v in config.to_dict().items() if k not in skipped]
+    head = f"# {path.name}; to train another like it: yocto train --config {path}/config.yaml"
+    return "\n".join([head, *lines]) + "\n"
 
 
 def with_preset(config: TrainConfig) -> TrainConfig:
@@ -213,12 +255,14 @@ def _make_model(
     config: TrainConfig, tokenizer: BaseTokenizer, checkpoint: Checkpoint | None
 ) -> GPT:
     if checkpoint is not None:
+        checkpoint.check_size()
         model = GPT(checkpoint.model)
         checkpoint.load_weights(model)
         return model
     shape = {name: getattr(config, name) for name in MODEL_KNOBS}
-    generator = torch.Generator().manual_seed(config.seed)
-    return GPT(GPTConfig(vocab_size=tokenizer.vocab_size, **shape), generator)
+    gpt_config = GPTConfig(vocab_size=tokenizer.vocab_size, **shape)
+    check_memory(gpt_config, pick_device(config.device))
+    return GPT(gpt_config, torch.Generator().manual_seed(config.seed))
 
 
 def _announce(trainer: Trainer, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""yocto train-tokenizer: text to a byte-level BPE tokenizer."""
+"""yocto train-tokenizer: text to a tokenizer of bytes, characters or words."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from yocto.config import END_OF_TEXT, TrainTokenizerConfig
+from yocto.config import TrainTokenizerConfig
 from yocto.dataset.text import find_text, read_documents
-from yocto.tokenizer.base import end_token_of
 from yocto.tokenizer.bpe_train import BPETrainer
 from yocto.tokenizer.patterns import NAMED_PATTERNS
+from yocto.tokenizer.special import separator_of, special_tokens_of
+from yocto.tokenizer.word import WordTrainer
 from yocto.utils.files import write_json
 from yocto.utils.progress import Progress
 
@@ -28,9 +29,10 @@ class TrainedTokenizer:
     """What train-tokenizer made."""
 
     out_dir: str
+    kind: str
     vocab_size: int
     wanted: int | None
-    merges: int
+    merges: int | None  # None: a word tokenizer has none
     bytes_per_token: float
 
     def summary(self) -> list[str]:
@@ -40,8 +42,9 @@ class TrainedTokenizer:
             f" -> {Path(self.out_dir) / 'tokenizer.json'}"
         ]
         if self.wanted is not None and self.vocab_size < self.wanted:
+            what = "words" if self.kind == "word" else "pairs to merge"
             lines.append(
-                f"note: the text holds no more pairs to merge, so training stopped at "
+                f"note: the text holds no more {what}, so training stopped at "
                 f"{self.vocab_size:,} of {self.wanted:,} tokens"
             )
         flag = data_dir_flag(self.out_dir, "data/token")
@@ -50,15 +53,10 @@ class TrainedTokenizer:
 
 def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
     """Write tokenizer.json, vocab.json, merges.txt, and where the text lies."""
-    trainer = BPETrainer(
-        vocab_size=config.vocab_size,
-        num_merges=config.num_merges,
-        pattern=config.pattern,
-        special_tokens=config.special_token,
-    )
-    separator = end_token_of(config.special_token) or END_OF_TEXT
+    trainer = make_trainer(config)
+    separator = separator_of(special_tokens_of(config.kind, config.special_token))
     documents = list(read_documents(config.text_path, separator))
-    if config.pattern not in NAMED_PATTERNS:
+    if config.kind != "word" and config.pattern not in NAMED_PATTERNS:
         progress.notice(
             "other programs that open tokenizer.json may read this regex differently; the named "
             "patterns are checked to give equal ids"
@@ -70,6 +68,26 @@ def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
         out_dir / CORPUS_FILE, {"paths": [str(find_text(p).absolute()) for p in config.text_path]}
     )
     sample = documents[0][:1_000_000]
-    size = len(sample.encode("utf-8")) / max(1, len(tokenizer.encode(sample, "none")))
-    wanted = config.vocab_size if config.num_merges is None else None
-    return TrainedTokenizer(str(out_dir), tokenizer.vocab_size, wanted, len(tokenizer.merges), size)
+    return TrainedTokenizer(
+        out_dir=str(out_dir),
+        kind=config.kind,
+        vocab_size=tokenizer.vocab_size,
+        wanted=config.vocab_size if config.num_merges is None else None,
+        merges=len(getattr(tokenizer, "merges", ())) if config.kind != "word" else None,
+        bytes_per_token=len(sample.encode("utf-8")) / max(1, len(tokenizer.encode(sample, "none"))),
+    )
+
+
+def make_trainer(config: TrainTokenizerConfig) -> BPETrainer | WordTrainer:
+    """The trainer of the kind that the user chose."""
+    if config.kind == "word":
+        return WordTrainer(config.vocab_size, config.special_token, config.normalize)
+    return BPETrainer(
+        config.kind,
+        vocab_size=config.vocab_size,
+        num_merges=config.num_merges,
+        pattern=config.pattern,
+        special_tokens=config.special_token,
+        normalize=config.normalize,
+        byte_fallback=config.byte_fallback,
+    )

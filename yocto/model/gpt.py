@@ -113,6 +113,12 @@ class GPT(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
+def count_parameters(config: GPTConfig) -> int:
+    """The weights that a GPT would have, without the memory for them."""
+    with torch.device("meta"):
+        return GPT(config).num_parameters()
+
+
 class Block(nn.Module):
     """x + attention(norm(x)), then x + mlp(norm(x))."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from yocto.config import SamplingConfig
+from yocto.errors import CheckpointError
 from yocto.model.gpt import GPT
 from yocto.model.kv_cache import KVCache
 from yocto.sampling.logits import (
@@ -26,12 +28,14 @@ def generate(
     *,
     end_id: int | None = None,
     generator: torch.Generator | None = None,
+    banned: Sequence[int] = (),
     use_cache: bool = True,
 ) -> Iterator[int]:
     """Yield up to max_new_tokens ids that continue the prompt (at least one id).
 
     Stops after end_id, which is not yielded. The model sees the last block_size tokens at most;
     when the cache is full, the newest three quarters are read in again and the rest is forgotten.
+    banned: ids that are never chosen.
     use_cache: False computes every position anew, the slow way that shows the cache right.
     """
     device = next(model.parameters()).device
@@ -39,6 +43,7 @@ def generate(
     ids = list(prompt)
     visible = ids[-block_size:]  # what the model is shown
     cache = KVCache(model.config, 1, device, next(model.parameters()).dtype) if use_cache else None
+    forbidden = torch.tensor(banned, dtype=torch.int64, device=device)
     fed = 0  # how many of visible the cache holds
     for _ in range(config.max_new_tokens):
         if len(visible) > block_size:
@@ -49,6 +54,7 @@ def generate(
         with torch.no_grad():  # not around the yield, where it would reach the caller's code
             chunk = torch.tensor([visible[fed:]], device=device)
             logits = model.lm_head(model.features(chunk, cache)[:, -1]).float()[0]  # (V,)
+            logits[forbidden] = -math.inf
             chosen = choose(logits, ids, config, generator)
         if cache is not None:
             fed = len(visible)
@@ -79,5 +85,11 @@ def choose(
         logits = apply_top_p(logits, config.top_p)
     if config.min_p > 0:
         logits = apply_min_p(logits, config.min_p)
+    probabilities = logits.softmax(dim=-1).cpu()
+    if not torch.isfinite(probabilities).all():
+        raise CheckpointError(
+            "what the model computes is not a number: its weights are spoilt",
+            "Use an earlier step of the run (--ckpt takes a step's folder), or train it anew.",
+        )
     # Drawn on the CPU, so that a seed means the same draw on every device.
-    return int(torch.multinomial(logits.softmax(dim=-1).cpu(), 1, generator=generator))
+    return int(torch.multinomial(probabilities, 1, generator=generator))

@@ -5,25 +5,27 @@ from __future__ import annotations
 import codecs
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import regex
-
-from yocto.config import END_OF_TEXT
 from yocto.errors import TokenizerError
+from yocto.tokenizer.normalize import check_text
+from yocto.tokenizer.special import BOS, EOS, PAD, UNK, end_token_of, separator_of, split_special
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 AllowedSpecial = str | Collection[str]
 
+# Every file that a tokenizer may be kept in: saving one kind takes away what another kind left.
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
+
 
 class BaseTokenizer(ABC):
     """Text to ids and back.
 
-    kind: the tokenizer's name on the command line ("char", "byte-bpe").
+    kind: the tokenizer's name on the command line ("char", "byte-bpe", "char-bpe", "word").
     special_tokens: text -> id of tokens that stand for no text, such as <|endoftext|>. They are
     made from a text only where `allowed_special` says so.
     """
@@ -57,24 +59,33 @@ class BaseTokenizer(ABC):
 
     # ------------------------------------------------------------------------------------ encode
 
-    def encode(self, text: str, allowed_special: AllowedSpecial = "none_raise") -> list[int]:
+    def encode(
+        self,
+        text: str,
+        allowed_special: AllowedSpecial = "none_raise",
+        add_special_tokens: bool = False,
+    ) -> list[int]:
         """Text to ids.
 
         allowed_special: what to do where the text holds a special token's text: "none_raise" raises
         a TokenizerError, "none" takes it as plain text, "all" makes the special id of it, and a set
         makes the special ids of its members and takes the others as plain text.
+        add_special_tokens: put <bos> before the ids and <eos> after them, where there are such.
         """
         check_text(text)
-        allowed = self._allowed(text, allowed_special)
-        if not allowed:
-            return self._encode_plain(text)
         ids: list[int] = []
+        allowed = self._allowed(text, allowed_special)
         for part in split_special(text, allowed):
             if part in allowed:
                 ids.append(self.special_tokens[part])
             else:
                 ids.extend(self._encode_plain(part))
+        if add_special_tokens:
+            return [*self._ids_of(BOS), *ids, *self._ids_of(EOS)]
         return ids
+
+    def _ids_of(self, token: str) -> list[int]:
+        return [self.special_tokens[token]] if token in self.special_tokens else []
 
     def _allowed(self, text: str, allowed_special: AllowedSpecial) -> Collection[str]:
         if allowed_special == "all":
@@ -129,17 +140,46 @@ class BaseTokenizer(ABC):
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes that ids stand for."""
-        return b"".join(map(self.token_bytes, _plain_ints(ids)))
+        return b"".join(map(self.token_bytes, plain_ints(ids)))
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text that ids stand for; bytes that are no UTF-8 become U+FFFD."""
         return self.decode_bytes(ids).decode("utf-8", errors="replace")
 
-    def stream_decoder(self) -> StreamDecoder:
-        """A decoder for ids that come one by one."""
-        return StreamDecoder(self)
+    def bytes_after(self, previous: int | None, token_id: int) -> bytes:
+        """What an id stands for where it follows another one; None: at the start."""
+        return self.token_bytes(token_id)
 
-    # ----------------------------------------------------------------------------- end, identity
+    def stream_decoder(self, after: int | None = None) -> StreamDecoder:
+        """A decoder for ids that come one by one; `after` is the id before them."""
+        return StreamDecoder(self, after)
+
+    # ------------------------------------------------------------------ special tokens, identity
+
+    @property
+    def unk_id(self) -> int | None:
+        """The id of <unk>, which stands for what the vocabulary lacks."""
+        return self.special_tokens.get(UNK)
+
+    @property
+    def pad_id(self) -> int | None:
+        """The id of <pad>, which fills a batch up."""
+        return self.special_tokens.get(PAD)
+
+    @property
+    def bos_id(self) -> int | None:
+        """The id of <bos>, which begins a text with add_special_tokens."""
+        return self.special_tokens.get(BOS)
+
+    @property
+    def eos_id(self) -> int | None:
+        """The id of <eos>, or of whatever else ends a document."""
+        return self.special_tokens.get(EOS, self.end_id)
+
+    @property
+    def separator(self) -> str:
+        """The line that ends a document in a text file."""
+        return separator_of(self.special_tokens)
 
     @property
     def end_token(self) -> str | None:
@@ -160,11 +200,16 @@ class BaseTokenizer(ABC):
     # ------------------------------------------------------------------------------------- files
 
     def save(self, directory: str | Path) -> None:
-        """Write the tokenizer's files into a folder, each one atomically."""
-        from yocto.utils.files import write_text
+        """Write the tokenizer's files into a folder, each one atomically, and delete those of
+        another kind of tokenizer: what lies there is one tokenizer."""
+        from yocto.utils.files import remove, write_text
 
-        for name, content in self.files().items():
+        files = self.files()
+        for name, content in files.items():
             write_text(Path(directory) / name, content)
+        for name in TOKENIZER_FILES:
+            if name not in files:
+                remove(Path(directory) / name)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -184,55 +229,20 @@ class StreamDecoder:
     its last one is there.
     """
 
-    def __init__(self, tokenizer: BaseTokenizer) -> None:
-        self._token_bytes = tokenizer.token_bytes
+    def __init__(self, tokenizer: BaseTokenizer, after: int | None = None) -> None:
+        self._bytes_after = tokenizer.bytes_after
+        self._previous = after
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def push(self, token_id: int) -> str:
         """The text that is complete now; may be empty."""
-        return self._utf8.decode(self._token_bytes(token_id))
+        data = self._bytes_after(self._previous, token_id)
+        self._previous = token_id
+        return self._utf8.decode(data)
 
     def finish(self) -> str:
         """What is left at the end: U+FFFD for a character that was never completed."""
         return self._utf8.decode(b"", final=True)
-
-
-def check_text(text: str) -> None:
-    """Raise a TokenizerError for a lone surrogate: half a character, which UTF-8 can't hold."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise TokenizerError(
-            f"character {error.start} is a lone surrogate, U+{ord(text[error.start]):04X}",
-            "Such text comes from a faulty decoding step; decode it with errors='replace'.",
-        ) from error
-
-
-def split_special(text: str, special: Collection[str]) -> Iterator[str]:
-    """Cut a text at special tokens, which become parts of their own; of two that start at one
-    place the longer one counts."""
-    if not special:
-        yield text
-        return
-    longest_first = sorted(special, key=len, reverse=True)
-    for part in regex.split("(" + "|".join(map(regex.escape, longest_first)) + ")", text):
-        if part:
-            yield part
-
-
-def end_token_of(special_tokens: Iterable[str]) -> str | None:
-    """Which special token ends a document: <|endoftext|>, else the first one, else none."""
-    tokens = list(special_tokens)
-    return END_OF_TEXT if END_OF_TEXT in tokens else next(iter(tokens), None)
-
-
-def check_special_tokens(special_tokens: Sequence[str]) -> None:
-    """Raise a TokenizerError for a special token that is empty or there twice."""
-    for i, token in enumerate(special_tokens):
-        if not token or token in special_tokens[:i]:
-            what = "there twice" if token else "empty"
-            raise TokenizerError(f"the special token {token!r} is {what}", "Name each one once.")
-        check_text(token)
 
 
 def sorted_by_id(vocab: Mapping[str, int]) -> dict[str, int]:
@@ -240,7 +250,29 @@ def sorted_by_id(vocab: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(vocab.items(), key=lambda item: item[1]))
 
 
-def _plain_ints(ids: Iterable[int]) -> Iterable[int]:
+def token_table(vocab: Mapping[bytes, int], special: Mapping[str, int]) -> dict[int, bytes]:
+    """Id -> bytes. Raises TokenizerError where two tokens share an id, or where ids lie so far
+    apart that a model would carry more rows for no token than for tokens."""
+    table = {i: token for token, i in vocab.items()}
+    for text, i in special.items():
+        if i in table:
+            raise TokenizerError(f"id {i} stands for {text!r} and another token")
+        table[i] = text.encode("utf-8")
+    if len(table) != len(vocab) + len(special):
+        raise TokenizerError("two tokens of the vocabulary have the same id")
+    if min(table, default=0) < 0:
+        raise TokenizerError("a token of the vocabulary has a negative id")
+    if max(table, default=0) > 2 * len(table) + 200_000:
+        raise TokenizerError(f"ids go up to {max(table)}, but there are only {len(table)} tokens")
+    return table
+
+
+def unknown_id(token_id: int, vocab_size: int) -> TokenizerError:
+    """The error for an id that no token has."""
+    return TokenizerError(f"id {token_id} is not in the vocabulary of {vocab_size}")
+
+
+def plain_ints(ids: Iterable[int]) -> Iterable[int]:
     """Python integers, whatever array or tensor the ids come in."""
     tolist = getattr(ids, "tolist", None)
     return tolist() if tolist is not None else ids

@@ -8,21 +8,23 @@ was learnt first is merged, again and again, until no learnt pair is left.
 from __future__ import annotations
 
 import heapq
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal, cast
+from typing import Any, TypeVar, cast
 
 import regex
 
 from yocto.errors import TokenizerError
-from yocto.tokenizer.base import BaseTokenizer, check_special_tokens, sorted_by_id
+from yocto.tokenizer.base import BaseTokenizer, sorted_by_id, token_table, unknown_id
 from yocto.tokenizer.byte_level import ALPHABET
+from yocto.tokenizer.normalize import Normalization, make_normalizer
 from yocto.tokenizer.patterns import make_splitter
+from yocto.tokenizer.special import check_special_tokens
 
-Normalization = Literal["none", "nfc", "nfkc"]
 # (left id, right id) -> (rank: lower merges first, id of the merged token)
 Ranks = dict[tuple[int, int], tuple[int, int]]
+
+T = TypeVar("T", bytes, str)  # what a token is: bytes, or in char-bpe characters
 
 _SHORT = 48  # a piece of up to so many bytes is merged by plain scanning, which is quicker there
 _CACHED = 64  # pieces of up to so many bytes are remembered …
@@ -63,34 +65,23 @@ class BPETokenizer(BaseTokenizer):
     def _build(self) -> None:
         """Everything that follows from the fields above, made in one place."""
         self._split = make_splitter(self.pattern)
-        self._token_bytes = {i: token for token, i in self.vocab.items()}
-        for text, i in self.special_tokens.items():
-            if i in self._token_bytes:
-                raise TokenizerError(f"id {i} stands for {text!r} and another token")
-            self._token_bytes[i] = text.encode("utf-8")
-        if len(self._token_bytes) != len(self.vocab) + len(self.special_tokens):
-            raise TokenizerError("two tokens of the vocabulary have the same id")
-        if min(self._token_bytes, default=0) < 0:
-            raise TokenizerError("a token of the vocabulary has a negative id")
+        self._normalized = make_normalizer(self.normalize)
+        self._token_bytes = token_table(self.vocab, self.special_tokens)
         try:
             self._byte_ids = [self.vocab[bytes([b])] for b in range(256)]
         except KeyError as error:
             raise TokenizerError(f"the vocabulary lacks the single byte {error}") from None
-        self._ranks: Ranks = {}
-        for rank, (left, right) in enumerate(self.merges):
-            try:
-                pair = self.vocab[left], self.vocab[right]
-                self._ranks[pair] = rank, self.vocab[left + right]
-            except KeyError as error:
-                raise TokenizerError(f"merge {rank} needs {error}, which is no token") from None
-        self._cache = _PieceCache(self._encode_piece)
+        self._ranks = make_ranks(self.vocab, self.merges)
+        self._cache = PieceCache(self._encode_piece)
 
     @classmethod
     def train(cls, texts: Iterable[str], **options: Any) -> BPETokenizer:
         """Learn merges from texts; options are those of BPETrainer."""
         from yocto.tokenizer.bpe_train import BPETrainer
 
-        return BPETrainer(**options).train(texts)
+        tokenizer = BPETrainer(**options).train(texts)
+        assert isinstance(tokenizer, cls)
+        return tokenizer
 
     @property
     def vocab_size(self) -> int:
@@ -102,18 +93,14 @@ class BPETokenizer(BaseTokenizer):
         try:
             return self._token_bytes[token_id]
         except KeyError:
-            raise TokenizerError(
-                f"id {token_id} is not in the vocabulary of {self.vocab_size}"
-            ) from None
+            raise unknown_id(token_id, self.vocab_size) from None
 
     # ------------------------------------------------------------------------------------ encode
 
     def _encode_plain(self, text: str) -> list[int]:
-        if self.normalize != "none":
-            text = unicodedata.normalize(self.normalize.upper(), text)  # type: ignore[arg-type]
         cache = self._cache
         ids: list[int] = []
-        for piece in self._split(text):
+        for piece in self._split(self._normalized(text)):
             ids += cache[piece]
         return ids
 
@@ -134,10 +121,7 @@ class BPETokenizer(BaseTokenizer):
     def _encode_chunk(self, data: bytes) -> list[int]:
         if self.ignore_merges and data in self.vocab:
             return [self.vocab[data]]
-        ids = [self._byte_ids[b] for b in data]
-        return merge_by_scan(ids, self._ranks) if len(ids) <= _SHORT else merge_by_heap(
-            ids, self._ranks
-        )  # fmt: skip
+        return merge([self._byte_ids[b] for b in data], self._ranks)
 
     # ------------------------------------------------------------------------------------- files
 
@@ -148,7 +132,7 @@ class BPETokenizer(BaseTokenizer):
         return bpe_files(self)
 
 
-class _PieceCache(dict[str, list[int]]):
+class PieceCache(dict[str, list[int]]):
     """Piece -> ids, filled when a piece is first seen, bounded in size."""
 
     def __init__(self, encode_piece: Any) -> None:
@@ -162,6 +146,23 @@ class _PieceCache(dict[str, list[int]]):
                 self.clear()
             self[piece] = ids
         return ids
+
+
+def make_ranks(vocab: Mapping[T, int], merges: Sequence[tuple[T, T]]) -> Ranks:
+    """Merges by the ids of their pairs. Raises TokenizerError for one that makes no token."""
+    ranks: Ranks = {}
+    for rank, (left, right) in enumerate(merges):
+        try:
+            pair = vocab[left], vocab[right]
+            ranks[pair] = rank, vocab[left + right]
+        except KeyError as error:
+            raise TokenizerError(f"merge {rank} needs {error}, which is no token") from None
+    return ranks
+
+
+def merge(ids: list[int], ranks: Ranks) -> list[int]:
+    """What one piece becomes when all its learnt pairs are merged."""
+    return merge_by_scan(ids, ranks) if len(ids) <= _SHORT else merge_by_heap(ids, ranks)
 
 
 def merge_by_scan(ids: list[int], ranks: Ranks) -> list[int]:

@@ -10,27 +10,33 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
-from yocto.config import END_OF_TEXT
 from yocto.errors import TokenizerError
-from yocto.tokenizer.base import check_special_tokens, check_text, split_special
-from yocto.tokenizer.bpe import BPETokenizer, byte_vocab
-from yocto.tokenizer.patterns import make_splitter
+from yocto.tokenizer.bpe import BPETokenizer, T, byte_vocab
+from yocto.tokenizer.char_bpe import BYTE_TOKENS, SUFFIX, CharBPETokenizer, symbols
+from yocto.tokenizer.normalize import Normalization, make_normalizer
+from yocto.tokenizer.patterns import count_pieces, make_splitter
+from yocto.tokenizer.special import special_tokens_of
 from yocto.utils.progress import Progress, SilentProgress, Task
 
 Pair = tuple[int, int]
 
 
 class BPETrainer:
-    """Trains a byte-level BPE tokenizer.
+    """Trains a BPE tokenizer.
 
-    vocab_size: tokens to reach, the 256 bytes and the special tokens included.
+    kind: "byte-bpe", or "char-bpe".
+    vocab_size: tokens to reach; bytes or characters and the special tokens included.
     num_merges: merges to learn, instead of vocab_size.
     pattern: how text is cut into pieces: a named pattern or a regex.
-    special_tokens: get the last ids; their text is neither merged nor split.
+    special_tokens: their text is neither merged nor split. None: <|endoftext|> for byte-bpe, none
+    more than <unk>, <pad>, <bos> and <eos> for char-bpe. They get the last ids of a byte-bpe
+    vocabulary, the first of a char-bpe one.
     min_frequency: a pair that occurs less often is not merged.
+    normalize: Unicode form that text is brought into first: "none", "nfc" or "nfkc".
+    byte_fallback: char-bpe writes a character that it does not know as bytes, not as <unk>.
 
     >>> tokenizer = BPETrainer(vocab_size=300).train(["the theme of the thesis"])
     >>> tokenizer.decode(tokenizer.encode("the thesis"))
@@ -43,68 +49,123 @@ class BPETrainer:
         vocab_size: int = 8000,
         num_merges: int | None = None,
         pattern: str = "gpt2",
-        special_tokens: Sequence[str] = (END_OF_TEXT,),
+        special_tokens: Sequence[str] | None = None,
         min_frequency: int = 1,
+        normalize: Normalization = "none",
+        byte_fallback: bool = False,
     ) -> None:
-        if kind != "byte-bpe":
-            raise TokenizerError(f"BPETrainer can't train kind {kind!r}", "It trains byte-bpe.")
-        check_special_tokens(special_tokens)
-        smallest = 256 + len(special_tokens)
-        if num_merges is None and vocab_size < smallest:
+        if kind not in ("byte-bpe", "char-bpe"):
             raise TokenizerError(
-                f"a vocabulary of {vocab_size} tokens is too small",
-                f"256 bytes and {len(special_tokens)} special tokens need at least {smallest}.",
+                f"BPETrainer can't train kind {kind!r}", "It trains byte-bpe and char-bpe."
             )
+        if byte_fallback and kind == "byte-bpe":
+            raise TokenizerError(
+                "byte fallback is for char-bpe: byte-bpe knows all bytes", "Leave it out."
+            )
+        self.kind = kind
         self.vocab_size = vocab_size
         self.num_merges = num_merges
         self.pattern = pattern
-        self.special_tokens = tuple(special_tokens)
+        self.special_tokens = special_tokens_of(kind, special_tokens)
         self.min_frequency = max(1, min_frequency)
+        self.normalize: Normalization = normalize
+        self.byte_fallback = byte_fallback
         self._split = make_splitter(pattern)
+        self._normalized = make_normalizer(normalize)
+        if kind == "byte-bpe":
+            self._check_room(256 + len(self.special_tokens), "256 bytes")
 
-    def train(self, texts: str | Iterable[str], progress: Progress | None = None) -> BPETokenizer:
+    def train(
+        self, texts: str | Iterable[str], progress: Progress | None = None
+    ) -> BPETokenizer | CharBPETokenizer:
         """Learn merges from texts, each of which may be a whole corpus or a line.
 
         Stops early when no pair is left that occurs min_frequency times; vocab_size of the result
         tells how many tokens were reached.
         """
         progress = progress or SilentProgress()
-        counts = self.count_pieces([texts] if isinstance(texts, str) else texts)
-        vocab = byte_vocab()
-        target = (1 << 62) if self.num_merges is not None else (
-            self.vocab_size - len(self.special_tokens)
-        )  # fmt: skip
-        limit = (1 << 62) if self.num_merges is None else self.num_merges
-        total = target - len(vocab) if self.num_merges is None else limit
-        with progress.task("learning merges", total, "merge") as task:
-            merges = learn_merges(counts, vocab, target, limit, self.min_frequency, task)
-        special = {token: len(vocab) + i for i, token in enumerate(self.special_tokens)}
-        return BPETokenizer(vocab, merges, self.pattern, special)
+        texts = [texts] if isinstance(texts, str) else texts
+        counts = count_pieces(texts, self.special_tokens, self._normalized, self._split)
+        return (self._train_bytes if self.kind == "byte-bpe" else self._train_chars)(
+            counts, progress
+        )
 
-    def count_pieces(self, texts: Iterable[str]) -> Counter[str]:
-        """How often each piece of the split pattern occurs."""
-        counts: Counter[str] = Counter()
-        for text in texts:
-            check_text(text)
-            for part in split_special(text, self.special_tokens):
-                if part not in self.special_tokens:
-                    counts.update(self._split(part))
-        return counts
+    def _train_bytes(self, counts: Counter[str], progress: Progress) -> BPETokenizer:
+        vocab = byte_vocab()
+        words = [[vocab[bytes([b])] for b in piece.encode("utf-8")] for piece in counts]
+        target = self.vocab_size - len(self.special_tokens)
+        merges = self._learn(words, counts, vocab, target, lambda token: False, progress)
+        special = {token: len(vocab) + i for i, token in enumerate(self.special_tokens)}
+        return BPETokenizer(vocab, merges, self.pattern, special, self.normalize)
+
+    def _train_chars(self, counts: Counter[str], progress: Progress) -> CharBPETokenizer:
+        special = {token: i for i, token in enumerate(self.special_tokens)}
+        seen = set("".join(counts))
+        if self.byte_fallback:
+            seen |= set(SUFFIX)  # so that the mark's bytes are never text: see CharBPETokenizer
+        alphabet = sorted(seen)
+        first = [*special, *(BYTE_TOKENS if self.byte_fallback else ()), *alphabet]
+        tokens = [*first, *(character + SUFFIX for character in alphabet)]
+        self._check_room(len(tokens), f"{len(alphabet)} characters, inside a piece and at its end")
+        vocab = {token: i for i, token in enumerate(tokens)}
+        reserved = frozenset([*special, *BYTE_TOKENS])
+
+        def taken(token: str) -> bool:
+            """Whether a text's own characters spell something that is not text."""
+            return token in reserved or SUFFIX in token.removesuffix(SUFFIX)
+
+        words = [[vocab[symbol] for symbol in symbols(piece)] for piece in counts]
+        merges = self._learn(words, counts, vocab, self.vocab_size, taken, progress)
+        for token in special:
+            del vocab[token]
+        return CharBPETokenizer(
+            vocab, merges, self.pattern, special, self.normalize, self.byte_fallback
+        )
+
+    def _learn(
+        self,
+        words: list[list[int]],
+        counts: Counter[str],
+        vocab: dict[T, int],
+        target: int,
+        taken: Callable[[T], bool],
+        progress: Progress,
+    ) -> list[tuple[T, T]]:
+        limit = target - len(vocab) if self.num_merges is None else self.num_merges
+        with progress.task("learning merges", limit, "merge") as task:
+            frequencies = list(counts.values())
+            if self.num_merges is not None:
+                target = 1 << 62
+            return learn_merges(
+                words, frequencies, vocab, target, limit, self.min_frequency, taken, task
+            )
+
+    def _check_room(self, smallest: int, what: str) -> None:
+        if self.num_merges is None and self.vocab_size < smallest:
+            raise TokenizerError(
+                f"a vocabulary of {self.vocab_size} tokens is too small",
+                f"{what} and {len(self.special_tokens)} special tokens need at least "
+                f"{smallest}: --vocab-size {smallest}",
+            )
 
 
 def learn_merges(
-    counts: Counter[str],
-    vocab: dict[bytes, int],
+    words: list[list[int]],
+    frequencies: Sequence[int],
+    vocab: dict[T, int],
     target: int,
     limit: int,
     min_frequency: int,
+    taken: Callable[[T], bool],
     task: Task,
-) -> list[tuple[bytes, bytes]]:
+) -> list[tuple[T, T]]:
     """Merge the commonest pair until `vocab`, which grows, has `target` tokens or `limit` merges
-    are learnt."""
-    tokens = sorted(vocab, key=vocab.__getitem__)  # id -> bytes
-    words = [[vocab[bytes([b])] for b in piece.encode("utf-8")] for piece in counts]
-    frequencies = list(counts.values())
+    are learnt.
+
+    words: pieces as ids of their smallest tokens; changed in place. taken: tells of a token that no
+    merge may make.
+    """
+    tokens = sorted(vocab, key=vocab.__getitem__)  # id -> token
     pair_counts: defaultdict[Pair, int] = defaultdict(int)
     where: defaultdict[Pair, set[int]] = defaultdict(set)  # pair -> words that (may) hold it
     for w, word in enumerate(words):
@@ -116,7 +177,7 @@ def learn_merges(
     # again; one that rose is pushed at once. So the top, once checked, is the true maximum.
     heap = [(-count, pair) for pair, count in pair_counts.items()]
     heapq.heapify(heap)
-    merges: list[tuple[bytes, bytes]] = []
+    merges: list[tuple[T, T]] = []
     while heap and len(vocab) < target and len(merges) < limit:
         negative, pair = heapq.heappop(heap)
         count = pair_counts[pair]
@@ -127,6 +188,8 @@ def learn_merges(
         if count < min_frequency:
             break
         left, right = tokens[pair[0]], tokens[pair[1]]
+        if taken(left + right):
+            continue
         # Two ways may lead to the same token (ab + c, a + bc): it keeps its first id.
         new = vocab.setdefault(left + right, len(tokens))
         if new == len(tokens):

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from yocto.errors import TokenizerError, TokenizerFileError
-from yocto.tokenizer.base import BaseTokenizer, check_special_tokens, check_text, split_special
+from yocto.tokenizer.base import BaseTokenizer
+from yocto.tokenizer.normalize import check_text
+from yocto.tokenizer.special import check_special_tokens, split_special
 
 FORMAT = "yocto-char"
 VERSION = 1

@@ -1,7 +1,7 @@
 """tokenizer.json in Hugging Face's format, and GPT-2's vocab.json + merges.txt: both ways.
 
-Only what byte-level BPE needs is understood. A file with anything else in it is refused by name:
-reading on would give other ids without a word.
+Only what yocto's own kinds need is understood: BPE on bytes, BPE with </w>, WordLevel. A file with
+anything else in it is refused by name: reading on would give other ids without a word.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from yocto.errors import TokenizerError, TokenizerFileError
-from yocto.tokenizer.base import sorted_by_id
+from yocto.tokenizer.base import BaseTokenizer, sorted_by_id
 from yocto.tokenizer.byte_level import CHAR_TO_BYTE, from_visible, to_visible
+from yocto.tokenizer.char_bpe import SUFFIX
+from yocto.tokenizer.normalize import Normalization, check_text
 from yocto.tokenizer.patterns import pattern_name, pattern_regex
+from yocto.tokenizer.special import UNK
+from yocto.tokenizer.word import BETWEEN_WORDS, PIECES
 
 if TYPE_CHECKING:
-    from yocto.tokenizer.bpe import BPETokenizer, Normalization
+    from yocto.tokenizer.bpe import BPETokenizer
+    from yocto.tokenizer.char_bpe import CharBPETokenizer
+    from yocto.tokenizer.word import WordTokenizer
 
 # ---------------------------------------------------------------------------------------- write
 
@@ -27,7 +33,56 @@ def bpe_files(tokenizer: BPETokenizer) -> dict[str, str]:
     vocab |= tokenizer.special_tokens
     vocab = sorted_by_id(vocab)
     merges = [f"{to_visible(left)} {to_visible(right)}" for left, right in tokenizer.merges]
-    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+    content = _content(
+        tokenizer,
+        pre_tokenizer=_pre_tokenizer(tokenizer.pattern),
+        post_processor={**_BYTE_LEVEL, "trim_offsets": False, "use_regex": False},
+        decoder={**_BYTE_LEVEL, "use_regex": False},
+        model=_bpe_model(vocab, merges, ignore_merges=tokenizer.ignore_merges),
+    )
+    return {
+        "tokenizer.json": content,
+        "vocab.json": json.dumps(vocab, ensure_ascii=False) + "\n",
+        "merges.txt": "\n".join(["#version: 0.2", *merges]) + "\n",
+    }
+
+
+def char_bpe_json(tokenizer: CharBPETokenizer) -> str:
+    """The tokenizer.json of char-bpe."""
+    decoders: list[dict[str, Any]] = [
+        {"type": "Replace", "pattern": {"String": SUFFIX}, "content": ""}, {"type": "Fuse"},
+    ]  # fmt: skip
+    if tokenizer.byte_fallback:
+        decoders.insert(0, {"type": "ByteFallback"})
+    return _content(
+        tokenizer,
+        pre_tokenizer=_split(pattern_regex(tokenizer.pattern)),
+        post_processor=None,
+        decoder={"type": "Sequence", "decoders": decoders},
+        model=_bpe_model(
+            sorted_by_id(tokenizer.vocab | tokenizer.special_tokens),
+            [list(pair) for pair in tokenizer.merges],  # pairs: these tokens hold spaces
+            unk_token=UNK, end_of_word_suffix=SUFFIX, byte_fallback=tokenizer.byte_fallback,
+        ),
+    )  # fmt: skip
+
+
+def word_json(tokenizer: WordTokenizer) -> str:
+    """The tokenizer.json of a word tokenizer. The ids are equal in `tokenizers`; its decode writes
+    a space between all tokens, for none of its decoders knows words from signs."""
+    steps = [_split(BETWEEN_WORDS, "Removed"), _split(PIECES)]
+    vocab = sorted_by_id(tokenizer.vocab | tokenizer.special_tokens)
+    return _content(
+        tokenizer,
+        pre_tokenizer={"type": "Sequence", "pretokenizers": steps},
+        post_processor=None,
+        decoder=None,
+        model={"type": "WordLevel", "vocab": vocab, "unk_token": UNK},
+    )
+
+
+def _content(tokenizer: BPETokenizer | CharBPETokenizer | WordTokenizer, **parts: Any) -> str:
+    """tokenizer.json with what all kinds have in common."""
     content = {
         "version": "1.0",
         "truncation": None,
@@ -40,65 +95,97 @@ def bpe_files(tokenizer: BPETokenizer) -> dict[str, str]:
         "normalizer": None if tokenizer.normalize == "none" else {
             "type": tokenizer.normalize.upper()
         },
-        "pre_tokenizer": _pre_tokenizer(tokenizer.pattern, byte_level),
-        "post_processor": {**byte_level, "trim_offsets": False, "use_regex": False},
-        "decoder": {**byte_level, "use_regex": False},
-        "model": {
-            "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
-            "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
-            "ignore_merges": tokenizer.ignore_merges, "vocab": vocab, "merges": merges,
-        },
+        **parts,
     }  # fmt: skip
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def _bpe_model(vocab: dict[str, int], merges: Sequence[Any], **changed: Any) -> dict[str, Any]:
     return {
-        "tokenizer.json": json.dumps(content, ensure_ascii=False, indent=1) + "\n",
-        "vocab.json": json.dumps(vocab, ensure_ascii=False) + "\n",
-        "merges.txt": "\n".join(["#version: 0.2", *merges]) + "\n",
-    }
+        "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+        "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
+        "ignore_merges": False, **changed, "vocab": vocab, "merges": merges,
+    }  # fmt: skip
 
 
-def _pre_tokenizer(pattern: str, byte_level: dict[str, Any]) -> dict[str, Any]:
+def _pre_tokenizer(pattern: str) -> dict[str, Any]:
     if pattern == "gpt2":
-        return {**byte_level, "use_regex": True}
-    split = {
-        "type": "Split",
-        "pattern": {"Regex": pattern_regex(pattern)},
-        "behavior": "Isolated",
-        "invert": False,
-    }
-    return {"type": "Sequence", "pretokenizers": [split, {**byte_level, "use_regex": False}]}
+        return {**_BYTE_LEVEL, "use_regex": True}
+    steps = [_split(pattern_regex(pattern)), {**_BYTE_LEVEL, "use_regex": False}]
+    return {"type": "Sequence", "pretokenizers": steps}
+
+
+def _split(expression: str, behavior: str = "Isolated") -> dict[str, Any]:
+    pattern = {"Regex": expression}
+    return {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": False}
 
 
 # ----------------------------------------------------------------------------------------- read
 
 
-def bpe_from_json(content: Any, path: str) -> BPETokenizer:
+def tokenizer_from_json(content: Any, path: str) -> BaseTokenizer:
     """Make a tokenizer of what a tokenizer.json holds; a TokenizerFileError names the fault."""
-    from yocto.tokenizer.bpe import BPETokenizer
-
     try:
         model = _table(content, "model")
-        if model.get("type") not in ("BPE", None):
-            raise _Fault(f"its model is {model.get('type')!r}, not BPE")
-        for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "unk_token"):
-            if model.get(key):
-                raise _Fault(f"model.{key} is {model[key]!r}, which byte-level BPE has not")
-        if model.get("byte_fallback"):
-            raise _Fault("model.byte_fallback is on, which byte-level BPE has not")
         special = _added_tokens(content.get("added_tokens"))
-        vocab = _vocab(_table(model, "vocab"), special)
-        merges = [_merge(merge) for merge in _list(model, "merges")]
-        return BPETokenizer(
-            vocab,
-            merges,
-            _pattern(content.get("pre_tokenizer")),
-            special,
-            _normalizer(content.get("normalizer")),
-            bool(model.get("ignore_merges")),
-        )
+        normalize = _normalizer(content.get("normalizer"))
+        pre_tokenizer = content.get("pre_tokenizer")
+        if model.get("type") == "WordLevel":
+            return _word(model, special, normalize, pre_tokenizer)
+        if model.get("type") not in ("BPE", None):
+            raise _Fault(f"its model is {model.get('type')!r}, not BPE or WordLevel")
+        if model.get("end_of_word_suffix") == SUFFIX:
+            return _char_bpe(model, special, normalize, pre_tokenizer)
+        return _byte_bpe(model, special, normalize, pre_tokenizer)
     except _Fault as fault:
         raise TokenizerFileError(f"{path}: {fault}", _HINT) from None
     except TokenizerError as error:
         raise TokenizerFileError(f"{path}: {error.message}", _HINT) from error
+
+
+def _byte_bpe(
+    model: dict[str, Any], special: dict[str, int], normalize: Normalization, pre_tokenizer: Any
+) -> BPETokenizer:
+    from yocto.tokenizer.bpe import BPETokenizer
+
+    _refuse(model, "byte-level BPE", "end_of_word_suffix", "unk_token", "byte_fallback")
+    vocab = _vocab(_table(model, "vocab"), special)
+    merges = [_merge(merge) for merge in _list(model, "merges")]
+    pattern = _pattern(pre_tokenizer)
+    ignore_merges = bool(model.get("ignore_merges"))
+    return BPETokenizer(vocab, merges, pattern, special, normalize, ignore_merges)
+
+
+def _char_bpe(
+    model: dict[str, Any], special: dict[str, int], normalize: Normalization, pre_tokenizer: Any
+) -> CharBPETokenizer:
+    from yocto.tokenizer.char_bpe import CharBPETokenizer
+
+    _refuse(model, "char-bpe", "fuse_unk", "ignore_merges")
+    if model.get("unk_token") != UNK:
+        raise _Fault(f"model.unk_token is {model.get('unk_token')!r}, not {UNK}")
+    vocab = _plain_vocab(_table(model, "vocab"), special)
+    merges = [_pair(merge) for merge in _list(model, "merges")]
+    split = pre_tokenizer if isinstance(pre_tokenizer, dict) else {}
+    if split.get("type") != "Split":
+        raise _Fault(f"the pre-tokenizer {split.get('type')!r} is not Split")
+    pattern = pattern_name(_split_regex(split))
+    return CharBPETokenizer(
+        vocab, merges, pattern, special, normalize, bool(model.get("byte_fallback"))
+    )
+
+
+def _word(
+    model: dict[str, Any], special: dict[str, int], normalize: Normalization, pre_tokenizer: Any
+) -> WordTokenizer:
+    from yocto.tokenizer.word import WordTokenizer
+
+    if model.get("unk_token") != UNK:
+        raise _Fault(f"model.unk_token is {model.get('unk_token')!r}, not {UNK}")
+    steps = [_split(BETWEEN_WORDS, "Removed"), _split(PIECES)]
+    if pre_tokenizer != {"type": "Sequence", "pretokenizers": steps}:
+        raise _Fault("the pre-tokenizer is not that of yocto's word tokenizer")
+    return WordTokenizer(_plain_vocab(_table(model, "vocab"), special), special, normalize)
 
 
 def bpe_from_gpt2_files(vocab: Any, merges: str, path: str, pattern: str) -> BPETokenizer:
@@ -129,6 +216,9 @@ def bpe_from_gpt2_files(vocab: Any, merges: str, path: str, pattern: str) -> BPE
 
 
 _HINT = "Make it anew with yocto train-tokenizer, or fetch it again from where it came."
+
+
+_BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
 
 
 class _Fault(Exception):
@@ -172,15 +262,38 @@ def _vocab(vocab: Mapping[str, Any], special: Mapping[str, int]) -> dict[bytes, 
     return tokens
 
 
+def _plain_vocab(vocab: Mapping[str, Any], special: Mapping[str, int]) -> dict[str, int]:
+    """A vocabulary whose tokens are text as it is, without the special tokens."""
+    for text in special:
+        if text in vocab and vocab[text] != special[text]:
+            raise _Fault(f"{text!r} has the ids {special[text]} and {vocab[text]!r}")
+    for text in vocab:
+        check_text(text)
+    return {text: _id(i, text) for text, i in vocab.items() if text not in special}
+
+
+def _refuse(model: Mapping[str, Any], kind: str, *keys: str) -> None:
+    for key in ("dropout", "continuing_subword_prefix", *keys):
+        if model.get(key):
+            raise _Fault(f"model.{key} is {model[key]!r}, which {kind} has not")
+
+
 def _merge(merge: Any) -> tuple[bytes, bytes]:
+    left, right = _pair(merge)
+    if not _is_visible(left) or not _is_visible(right):
+        raise _Fault(f"the merge {merge!r} is not a pair of tokens in GPT-2's byte alphabet")
+    return from_visible(left), from_visible(right)
+
+
+def _pair(merge: Any) -> tuple[str, str]:
     parts = merge.split(" ") if isinstance(merge, str) else merge
     if (
         not isinstance(parts, Sequence)
         or len(parts) != 2
-        or not all(isinstance(part, str) and part and _is_visible(part) for part in parts)
+        or not all(isinstance(part, str) and part for part in parts)
     ):
         raise _Fault(f"the merge {merge!r} is not a pair of tokens")
-    return from_visible(parts[0]), from_visible(parts[1])
+    return parts[0], parts[1]
 
 
 def _added_tokens(added: Any) -> dict[str, int]:
@@ -232,10 +345,14 @@ def _pattern(pre_tokenizer: Any) -> str:
         return "gpt2" if steps[0].get("use_regex", True) else r"[\s\S]+"
     if steps[1].get("use_regex", True):
         raise _Fault("the pre-tokenizer splits twice, which is not supported")
-    split = steps[0]
+    return pattern_name(_split_regex(steps[0]))
+
+
+def _split_regex(split: Mapping[str, Any]) -> str:
+    """The regex of a Split whose matches are the pieces."""
     expression = split["pattern"].get("Regex") if isinstance(split.get("pattern"), dict) else None
-    isolated = split.get("behavior") == "Isolated"
+    isolated = split.get("behavior") == "Isolated" and not split.get("invert")
     matches = split.get("behavior") == "Removed" and split.get("invert") is True
     if not isinstance(expression, str) or not (isolated or matches):
         raise _Fault("the pre-tokenizer's Split is not a regex whose matches are the pieces")
-    return pattern_name(expression)
+    return expression

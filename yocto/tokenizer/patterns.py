@@ -11,11 +11,14 @@ tokenizers uses) read them alike: `\p{N}{1,3}` instead of `\p{N}{1,3}+`, whose l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import regex
 
 from yocto.errors import TokenizerError
+from yocto.tokenizer.normalize import check_text
+from yocto.tokenizer.special import split_special
 
 _CONTRACTION = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _UPPER = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}"
@@ -65,12 +68,40 @@ def make_splitter(pattern: str) -> Callable[[str], list[str]]:
         ) from error
     if pattern_name(expression) in NAMED_PATTERNS:
         return compiled.findall  # matches every character, so there is nothing between the matches
-    return lambda text: list(_with_gaps(compiled, text))
+
+    def split(text: str) -> list[str]:
+        limit = 5 + len(text) / 50_000  # seconds; a sound regex takes a hundredth of that
+        try:
+            return list(_with_gaps(compiled, text, limit))
+        except TimeoutError:
+            raise TokenizerError(
+                f"the split pattern {pattern!r} takes for ever on this text",
+                "Some regexes try exponentially many ways to match. Use a named pattern, or mend "
+                "it: nested repeats like (a+)+ are the usual cause.",
+            ) from None
+
+    return split
 
 
-def _with_gaps(compiled: regex.Pattern[str], text: str) -> Iterator[str]:
+def count_pieces(
+    texts: Iterable[str],
+    special: Sequence[str],
+    normalized: Callable[[str], str],
+    split: Callable[[str], list[str]],
+) -> Counter[str]:
+    """How often each piece occurs in texts; special tokens are no text, and are left out."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        check_text(text)
+        for part in split_special(text, special):
+            if part not in special:
+                counts.update(split(normalized(part)))
+    return counts
+
+
+def _with_gaps(compiled: regex.Pattern[str], text: str, limit: float) -> Iterator[str]:
     end = 0
-    for match in compiled.finditer(text):
+    for match in compiled.finditer(text, timeout=limit):
         start, stop = match.span()
         if start == stop:
             continue

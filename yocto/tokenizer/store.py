@@ -7,7 +7,7 @@ from pathlib import Path
 from yocto.errors import TokenizerFileError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.char import FORMAT, CharTokenizer
-from yocto.tokenizer.huggingface import bpe_from_gpt2_files, bpe_from_json
+from yocto.tokenizer.huggingface import bpe_from_gpt2_files, tokenizer_from_json
 from yocto.tokenizer.tiktoken import bpe_from_tiktoken
 from yocto.utils.files import read_json
 
@@ -52,7 +52,7 @@ def load_tokenizer(path: str | Path, pattern: str | None = None) -> BaseTokenize
         except UnicodeDecodeError as error:
             raise TokenizerFileError(f"{merges}: byte {error.start} is not UTF-8", _HINT) from error
         return bpe_from_gpt2_files(content, text, str(file), pattern or "gpt2")
-    return bpe_from_json(content, str(file))
+    return tokenizer_from_json(content, str(file))
 
 
 def _pattern_of(name: str) -> str:

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from yocto.utils.files import write_text
+from yocto.utils.files import making, write_text
 
 
 def bits_per_byte(loss: float, tokens: int, text_bytes: int) -> float:
@@ -24,18 +24,20 @@ class MetricsFile:
 
     def write(self, **values: Any) -> None:
         """Add one line."""
-        with self.path.open("a", encoding="utf-8") as file:
+        with making(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
 
     def read(self) -> list[dict[str, Any]]:
-        """All lines; one that a kill left unfinished is passed over."""
+        """All lines; one that a kill left unfinished, or that is no measurement, is passed over."""
         lines = []
         if self.path.is_file():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
+            for line in self.path.read_bytes().splitlines():
                 try:
-                    lines.append(json.loads(line))
-                except ValueError:
+                    values = json.loads(line)
+                except (ValueError, RecursionError):
                     continue
+                if isinstance(values, dict) and type(values.get("step")) is int:
+                    lines.append(values)
         return lines
 
     def evaluated(self, step: int) -> bool:

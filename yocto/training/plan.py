@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from yocto.config import TrainConfig
-from yocto.model.gpt import GPT
+import torch
+
+from yocto.config import GPTConfig, TrainConfig
+from yocto.errors import RunError
+from yocto.model.gpt import GPT, count_parameters
+from yocto.utils.device import available_memory
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,19 @@ class Plan:
             f"({epochs:.1f} times the training text)",
             f"time        about {duration(self.seconds)}",
         ]
+
+
+def check_memory(config: GPTConfig, device: torch.device) -> None:
+    """Raise a RunError for a model that can't be trained here, before memory is taken for it:
+    weights, gradients and AdamW's two means take 16 bytes a parameter, whatever the batch."""
+    parameters = count_parameters(config)
+    free = available_memory(device)
+    if free is not None and 16 * parameters > free:
+        raise RunError(
+            f"a model of {parameters:,} parameters takes {16 * parameters / 1e9:,.1f} GB to train, "
+            f"and only {free / 1e9:,.1f} GB of memory are free",
+            "Lower --n-embd or --n-layer, or use a smaller --vocab-size for the tokenizer.",
+        )
 
 
 # What torch itself takes once it computes: code that it loads late, and its libraries' buffers.

@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from yocto.checkpoint import Checkpoint, find_runs
 from yocto.config import ModelConfig, TrainConfig, knobs
 from yocto.errors import RunError
+from yocto.utils.files import making
+from yocto.utils.lock import Held, exclusive
 from yocto.utils.progress import Progress
 
 MODEL_KNOBS = [f.name for f in knobs(ModelConfig)]
@@ -33,10 +37,52 @@ def new_run(config: TrainConfig) -> Path:
     return path
 
 
+@contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Keep a run's folder for this process; what is empty at the end goes. Raises RunError while
+    another process trains it."""
+    lock = path / ".lock"
+    try:
+        with making(path):
+            path.mkdir(parents=True, exist_ok=True)
+            stack = ExitStack()
+            stack.enter_context(exclusive(lock))
+    except Held as held:
+        stem = re.sub(r"-[0-9]+$", "", path.name)
+        raise RunError(
+            f"{path} is being trained right now, by {held}",
+            f"Wait for it to end, or train beside it: "
+            f"--run-name {next_run_name(path.parent, stem)}",
+        ) from None
+    with stack:
+        try:
+            yield
+        finally:
+            if [*path.iterdir()] == [lock]:
+                with suppress(OSError):  # Windows deletes no open file
+                    lock.unlink()
+                    path.rmdir()
+
+
+def hold_new(config: TrainConfig, stack: ExitStack) -> Path:
+    """Choose the folder for a new run and hold it as long as the stack is open."""
+    while True:
+        path = new_run(config)
+        try:
+            stack.enter_context(hold(path))
+            return path
+        except RunError:
+            if config.run_name or any(path.glob("step-*")):
+                raise
+            # Two runs without a name began at once: the folder is there now, so the next name is
+            # another one.
+
+
 def clear_run(path: Path) -> None:
     """Delete what an older run left in the folder of a new one, once nothing can refuse the new one
     any more."""
-    for old in (*path.glob("step-*"), *(path / n for n in ("latest", "best", "metrics.jsonl"))):
+    names = ("latest", "best", "metrics.jsonl", "config.yaml")
+    for old in (*path.glob("step-*"), *(path / name for name in names)):
         if old.is_dir():
             shutil.rmtree(old)
         else:

@@ -105,9 +105,16 @@ class Trainer:
         self.loss_steps = 0
         self.grad_norm = torch.zeros(())
         self._saved_step: int | None = None
+        self._stopped: Callable[[], bool] = lambda: False
         self._evaluate_first = False  # a resumed run's step lacks its evaluation
         if config.compile:
             self._compile()
+
+    @property
+    def tokens_per_step(self) -> int:
+        """How many tokens one optimizer step sees."""
+        c = self.config
+        return c.gradient_accumulation_steps * c.batch_size * c.block_size
 
     # ------------------------------------------------------------------------------------- state
 
@@ -135,13 +142,14 @@ class Trainer:
                     f"the token files are not those that {self.run.name} was trained on",
                     "Encode that text again, or start another run with another --run-name.",
                 )
+            self._check_state(state)
             self.step, self.seconds = state["step"], state["seconds"]
             self.best_step, self.best_val_loss = state["best_step"], state["best_val_loss"]
             self.loss_sum, self.loss_steps = state["loss_sum"], state["loss_steps"]
             self.optimizer.load_state_dict(state["optimizer"])
             self.batches.generator.set_state(state["batches"])
             self._set_rng_states(state["rng"])
-        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise RunError(
                 f"the trainer state of {self.run.name} does not fit this run: {error}",
                 "Start it anew with --overwrite.",
@@ -151,6 +159,22 @@ class Trainer:
             group.update(betas=betas, weight_decay=decay)
         self._saved_step = self.step
         self._evaluate_first = self.metrics.rewind(self.step)
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        """Raise a ValueError for values that would fail later, in the middle of a step."""
+        whole = (state["step"], state["loss_steps"], state["best_step"] or 0)
+        real = (state["seconds"], state["loss_sum"], state["best_val_loss"])
+        if not all(type(n) is int and n >= 0 for n in whole):
+            raise ValueError("a count is not a whole number")
+        if not all(isinstance(x, float | int) for x in real):
+            raise ValueError("a time or a loss is not a number")
+        shapes = [p.shape for group in self.optimizer.param_groups for p in group["params"]]
+        moments = state["optimizer"]["state"]
+        for i, moment in moments.items():
+            if any(moment[name].shape != shapes[i] for name in ("exp_avg", "exp_avg_sq")):
+                raise ValueError("the optimizer's means have other shapes than the weights")
+            if not moment["step"].numel() == 1:
+                raise ValueError("the optimizer's count of steps is not a number")
 
     def _rng_states(self) -> dict[str, torch.Tensor]:
         """The global random generators that dropout draws from: the CPU's and the device's."""
@@ -190,7 +214,7 @@ class Trainer:
         last: Evaluation | None = None
         began = time.perf_counter() - self.seconds
         with (
-            stop_requested() as stopped,
+            stop_requested() as self._stopped,
             self.progress.task("training", c.max_iters, "step", done=self.step) as task,
         ):
             while True:
@@ -200,11 +224,11 @@ class Trainer:
                     self.save()
                     last = self._evaluate_and_tell(time.perf_counter() - began)
                     self._evaluate_first = False
-                if at_end:
-                    break
-                if stopped():
+                if self._stopped():
                     self.save()
-                    last = None
+                    last = last if at_end else None
+                    break
+                if at_end:
                     break
                 self._train_step()
                 self.seconds = time.perf_counter() - began
@@ -281,24 +305,31 @@ class Trainer:
             step=self.step, train_loss=mean, learning_rate=rate, grad_norm=float(self.grad_norm),
             seconds=round(self.seconds, 3),
         )  # fmt: skip
-        task.status(f"loss {mean:.3f}")
+        speed = self.step * self.tokens_per_step / max(self.seconds, 1e-9)
+        task.status(f"loss {mean:.3f} · {speed:,.0f} tokens/s")
 
-    def _evaluate_and_tell(self, seconds: float) -> Evaluation:
+    def _evaluate_and_tell(self, seconds: float) -> Evaluation | None:
+        """Look at the validation split and say what is there; None when told to stop meanwhile:
+        the step is saved, and a resumed run evaluates it again."""
         c = self.config
         at_end = self.step >= c.max_iters
         train_loss = float(self.loss_sum) / max(1, self.loss_steps)
         val_loss = self.evaluate(c.eval_iters)
+        if val_loss is None:
+            return None
         if not math.isfinite(val_loss):
             raise self._diverged("the validation loss", val_loss)
+        whole = self.evaluate(None) if at_end else val_loss  # once, on every token of the split
+        if whole is None:
+            return None
         if val_loss < self.best_val_loss:
             self.best_step, self.best_val_loss = self.step, val_loss
             self.run.mark_best(self.step)
         self.run.prune()
-        if at_end:  # once, on every token of the split
-            val_loss = self.evaluate(None)
+        val_loss = whole
         bpb = bits_per_byte(val_loss, len(self.corpus.val), self.corpus.val_bytes)
         evaluation = Evaluation(self.step, train_loss, val_loss, bpb)
-        tokens = self.step * c.gradient_accumulation_steps * c.batch_size * c.block_size
+        tokens = self.step * self.tokens_per_step
         self.metrics.write(
             step=self.step, train_loss=train_loss, val_loss=val_loss, val_bits_per_byte=bpb,
             tokens=tokens, seconds=round(seconds, 3),
@@ -315,8 +346,9 @@ class Trainer:
         return evaluation
 
     @torch.no_grad()
-    def evaluate(self, max_batches: int | None) -> float:
-        """Mean loss over the validation split, in nats per token; the same windows each time."""
+    def evaluate(self, max_batches: int | None) -> float | None:
+        """Mean loss over the validation split, in nats per token; the same windows each time.
+        None when told to stop meanwhile."""
         self.model.eval()
         total, count = 0.0, 0
         windows = eval_batches(
@@ -326,8 +358,10 @@ class Trainer:
             with self._autocast():
                 loss = self.loss(self._to_device(idx), self._to_device(targets))
             total, count = total + loss.item() * targets.numel(), count + targets.numel()
+            if self._stopped():
+                break
         self.model.train()
-        return total / count
+        return None if self._stopped() else total / count
 
     def seconds_per_step(self) -> float:
         """Measured on throw-away batches: weights, gradients and random states stay as they are."""

@@ -62,13 +62,26 @@ def available_memory(device: torch.device) -> int | None:
         return torch.cuda.mem_get_info(device)[0]
     try:
         meminfo = Path("/proc/meminfo").read_text(encoding="ascii")
-        return 1024 * int(meminfo.partition("MemAvailable:")[2].split()[0])
+        free = 1024 * int(meminfo.partition("MemAvailable:")[2].split()[0])
+        return min(free, _free_in_container(Path("/sys/fs/cgroup")) or free)
     except (OSError, ValueError, IndexError):
         pass  # not Linux
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def _free_in_container(group: Path) -> int | None:
+    """What a container's own limit leaves (cgroup v2), where it has one."""
+    try:
+        limit = int((group / "memory.max").read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        stat = (group / "memory.stat").read_text(encoding="ascii")
+        cached = int(stat.partition("inactive_file ")[2].split()[0])  # given back when asked for
+    except (OSError, ValueError, IndexError):
+        return None
+    return max(0, limit - used + cached)
 
 
 def synchronize(device: torch.device) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -89,9 +90,35 @@ def _umask() -> int:
 
 def _cannot_write(path: Path, error: OSError) -> YoctoError:
     reason = error.strerror or str(error)
-    return YoctoError(
-        f"can't write {path}: {reason}", "Free some space or choose another folder for the output."
-    )
+    return YoctoError(f"can't write {path}: {reason}", disk_advice(error))
+
+
+def disk_advice(error: OSError) -> str:
+    """What to do about an error of the disk."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "Free some space, or choose a folder on another disk; what was there is unharmed."
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "Choose a folder that you may write to."
+    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        return "A file stands where a folder is needed, or the other way round: use another path."
+    if error.errno == errno.ENAMETOOLONG:
+        return "Use a shorter name."
+    return "Look at that place, or choose another folder."
+
+
+@contextmanager
+def making(path: Path) -> Iterator[None]:
+    """Around what writes at `path` by other means: an error of the disk becomes a YoctoError."""
+    try:
+        yield
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def remove(path: Path) -> None:
+    """Delete a file if it is there; an error of the disk becomes a YoctoError."""
+    with making(path):
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

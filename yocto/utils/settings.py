@@ -73,6 +73,16 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     return values
 
 
+def settings_line(name: str, value: Any) -> str:
+    """A setting as a line of a .yaml file."""
+    if isinstance(value, str | list):  # JSON's texts and lists are YAML too, and on one line
+        text = value if isinstance(value, str) else ""
+        if re.fullmatch(r"[A-Za-z][\w./-]*", text) and yaml.safe_load(text) == text:
+            return f"{name}: {text}"
+        return f"{name}: {json.dumps(value, ensure_ascii=False)}"
+    return str(yaml.safe_dump({name: value})).strip()
+
+
 def _number(value: Any) -> Any:
     """YAML 1.1 takes 1e-3, without a dot, for a text; here it is a number."""
     if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+", value):

@@ -1,0 +1,223 @@
+"""The settings of each command: every knob's default, help text and range, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from yocto.config.knobs import Config, knob, path_knob
+from yocto.config.model import ModelConfig
+from yocto.errors import ConfigError
+
+DEFAULT_TEXT = "data/philosophy.txt"
+END_OF_TEXT = "<|endoftext|>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareCharConfig(Config):
+    """Settings of `yocto prepare-char`."""
+
+    text_path: tuple[str, ...] = path_knob((DEFAULT_TEXT,), "Text file; repeat it for several.")
+    out_dir: str = path_knob(
+        "data/char", "Folder for vocab.json, train.bin, val.bin and meta.json."
+    )
+    val_ratio: float = knob(0.1, "Share of the text kept for validation.", low=0, high=0.9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainTokenizerConfig(Config):
+    """Settings of `yocto train-tokenizer`."""
+
+    text_path: tuple[str, ...] = path_knob((DEFAULT_TEXT,), "Text file; repeat it for several.")
+    out_dir: str = path_knob("data/token", "Folder for tokenizer.json, vocab.json and merges.txt.")
+    vocab_size: int = knob(
+        8000, "Tokens to reach, bytes and special tokens included.", low=5, high=1 << 20
+    )
+    num_merges: int | None = knob(
+        None, "Merges to learn, instead of --vocab-size.", low=0, high=1 << 20,
+        default_text="what --vocab-size needs",
+    )  # fmt: skip
+    kind: Literal["byte-bpe", "char-bpe", "word"] = knob(
+        "byte-bpe",
+        "Tokens of bytes, which know any text; of characters, with </w> where a piece ends; or "
+        "whole words.",
+    )
+    pattern: str = knob(
+        "gpt2", "How text is split before merging: gpt2, gpt4, gpt4o, llama3, qwen2, or a regex.",
+        low=1, high=10_000,
+    )  # fmt: skip
+    special_token: tuple[str, ...] | None = knob(
+        None,
+        "Special token; repeat it for several. <|endoftext|>, or else the first, ends documents.",
+        low=1, high=1000,
+        default_text="<|endoftext|>; char-bpe and word have <unk> <pad> <bos> <eos>",
+    )  # fmt: skip
+    normalize: Literal["none", "nfc", "nfkc"] = knob(
+        "none", "Unicode form that text is brought into first."
+    )
+    byte_fallback: bool = knob(
+        False, "In char-bpe, write a character that the vocabulary lacks as bytes, not as <unk>."
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kind == "word":
+            for name in ("pattern", "num_merges"):
+                if name in self.given:
+                    raise ConfigError(
+                        f"a word tokenizer merges nothing, so {name} means nothing to it",
+                        "Leave it out, or choose --kind byte-bpe or char-bpe.",
+                    )
+        if self.byte_fallback and self.kind != "char-bpe":
+            raise ConfigError(
+                f"byte_fallback is for --kind char-bpe, not {self.kind}",
+                "byte-bpe knows all bytes as it is; leave --byte-fallback out.",
+            )
+        special = 1 if self.special_token is None else len(self.special_token)
+        if self.kind == "byte-bpe" and self.num_merges is None and self.vocab_size < 256 + special:
+            raise ConfigError(
+                f"vocab_size is {self.vocab_size}, but byte-bpe takes at least {256 + special}",
+                f"256 bytes and {special} special tokens come first: --vocab-size {256 + special}",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeConfig(Config):
+    """Settings of `yocto encode`."""
+
+    text_path: tuple[str, ...] | None = path_knob(
+        None, "Text file; repeat it for several.", default_text="the tokenizer's own corpus"
+    )
+    tokenizer_path: str = path_knob("data/token/tokenizer.json", "Tokenizer: a file or its folder.")
+    out_dir: str | None = path_knob(
+        None, "Folder for train.bin, val.bin and meta.json.", default_text="the tokenizer's folder"
+    )
+    val_ratio: float = knob(0.1, "Share of the text kept for validation.", low=0, high=0.9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(ModelConfig):
+    """Settings of `yocto train`: the run, the recipe, and the model's shape."""
+
+    mode: Literal["char", "token"] = knob(
+        "token", "Train on characters (data/char) or tokens (data/token)."
+    )
+    data_dir: str | None = path_knob(
+        None, "Folder with train.bin, val.bin and meta.json.", default_text="data/MODE"
+    )
+    tokenizer_path: str | None = path_knob(
+        None, "Tokenizer: a file or its folder.", default_text="the one in --data-dir"
+    )
+    ckpt_dir: str = path_knob("checkpoints", "Folder where runs lie.")
+    run_name: str | None = path_knob(None, "Name of the run.", default_text="MODE-1, MODE-2, …")
+    preset: str | None = path_knob(
+        None,
+        "Named settings: cpu-char, cpu-token, gpu-char or gpu-token.",
+        default_text="what fits the device",
+    )
+    batch_size: int = knob(4, "Sequences in one forward pass.", low=1, high=1 << 20)
+    gradient_accumulation_steps: int = knob(
+        1, "Forward passes in one optimizer step.", low=1, high=1 << 20
+    )
+    max_iters: int = knob(3000, "Optimizer steps.", low=1, high=10**9)
+    minutes: float | None = knob(
+        None, "Choose --max-iters so that training, from now on, takes this long.",
+        low=0.01, high=1e6, default_text="off",
+    )  # fmt: skip
+    learning_rate: float = knob(3e-3, "Peak learning rate.", low=0, high=10)
+    min_lr: float = knob(0.0, "Learning rate at the end of the cosine.", low=0, high=10)
+    warmup_iters: int = knob(50, "Steps over which the learning rate rises.", low=0, high=10**9)
+    weight_decay: float = knob(0.1, "AdamW's decay of weight matrices.", low=0, high=10)
+    beta1: float = knob(0.9, "AdamW's decay of the mean of gradients.", low=0, high=0.9999)
+    beta2: float = knob(0.99, "AdamW's decay of the mean of squares.", low=0, high=0.999999)
+    grad_clip: float = knob(1.0, "Largest gradient norm; 0 turns clipping off.", low=0, high=1e6)
+    eval_interval: int = knob(250, "Steps between evaluations and checkpoints.", low=1, high=10**9)
+    eval_iters: int = knob(
+        40, "Most batches of an evaluation; the last one takes the whole split.", low=1, high=10**9
+    )
+    device: str = path_knob("auto", "auto, cpu, cuda, cuda:N or mps.")
+    dtype: Literal["auto", "float32", "bfloat16"] = knob(
+        "auto", "Arithmetic of the matrix products; auto: bfloat16 on a GPU that has it."
+    )
+    compile: bool = knob(False, "Compile the model with torch.compile.")
+    seed: int = knob(1337, "Seed of weights, batches and dropout.", low=0, high=2**63 - 1)
+    resume: Literal["never", "auto"] = knob(
+        "never", "auto: go on with --run-name, or the newest run of this mode, where it stopped."
+    )
+    overwrite: bool = knob(False, "Replace the run of this name.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig(Config):
+    """How the next token is chosen."""
+
+    max_new_tokens: int = knob(256, "Most tokens to generate.", low=0, high=10**9)
+    temperature: float = knob(0.7, "Above 1 bolder, below 1 safer; 0 is greedy.", low=0, high=100)
+    top_k: int | None = knob(
+        None, "Sample only from the K likeliest tokens.", low=1, high=1 << 24, default_text="off"
+    )
+    top_p: float = knob(
+        0.95, "Sample only from the likeliest tokens that make up this share.", low=1e-6, high=1
+    )
+    min_p: float = knob(
+        0.0, "Drop tokens less likely than this share of the likeliest one.", low=0, high=1
+    )
+    repetition_penalty: float = knob(
+        1.0, "Above 1: tokens already seen become less likely.", low=0.01, high=100
+    )
+    stop: tuple[str, ...] = knob(
+        (), "Stop before this text; repeat it for several.", low=1, high=100_000
+    )
+    greedy: bool = knob(False, "Always take the likeliest token.")
+    ignore_eos: bool = knob(False, "Go on past the end token.")
+    seed: int | None = knob(
+        None, "Seed of the choice.", low=0, high=2**63 - 1, default_text="another each time"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateConfig(SamplingConfig):
+    """What sample and chat have in common: which model, and how it chooses."""
+
+    ckpt: str | None = path_knob(
+        None, "latest, a run's name or a path.", default_text="the best step of the newest run"
+    )
+    ckpt_dir: str = path_knob("checkpoints", "Folder where runs lie.")
+    device: str = path_knob("auto", "auto, cpu, cuda, cuda:N or mps.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleConfig(GenerateConfig):
+    """Settings of `yocto sample`."""
+
+    prompt: str = knob(
+        "", "Text to continue, @FILE, or - for standard input.",
+        low=0, high=10_000_000, default_text="none",
+    )  # fmt: skip
+    num_samples: int = knob(1, "How many texts to write.", low=1, high=10**6)
+    stream: bool = knob(True, "Print the text while it is made.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatConfig(GenerateConfig):
+    """Settings of `yocto chat`."""
+
+    system_prompt: str = knob(
+        "", "Text that stays before the conversation.",
+        low=0, high=1_000_000, default_text="none",
+    )  # fmt: skip
+    max_ctx_tokens: int | None = knob(
+        None, "Most tokens of conversation that the model is shown.", low=1, high=1 << 20,
+        default_text="what block_size leaves room for",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuickstartConfig(Config):
+    """Settings of `yocto quickstart`."""
+
+    text_path: tuple[str, ...] = path_knob((DEFAULT_TEXT,), "Text file; repeat it for several.")
+    mode: Literal["char", "token"] = knob("token", "Train on characters or on tokens.")
+    minutes: float = knob(3.0, "How long to train.", low=0.01, high=1e6)
+    out_dir: str = path_knob("data/quickstart", "Folder for the tokenizer and the encoded text.")
+    ckpt_dir: str = path_knob("checkpoints", "Folder where runs lie.")

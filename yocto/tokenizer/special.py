@@ -1,0 +1,62 @@
+"""Special tokens: they stand for no text, and no text becomes one unless the caller says so.
+
+byte-bpe has <|endoftext|>, which ends a document. word and char-bpe have the four of the older
+tokenizers: <unk> for what the vocabulary lacks, <pad>, <bos> and <eos>, which ends a document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import regex
+
+from yocto.config import END_OF_TEXT
+from yocto.errors import TokenizerError
+from yocto.tokenizer.normalize import check_text
+
+UNK, PAD, BOS, EOS = STANDARD = ("<unk>", "<pad>", "<bos>", "<eos>")
+
+
+def special_tokens_of(kind: str, wanted: Sequence[str] | None) -> list[str]:
+    """The special tokens of a new tokenizer of this kind; `wanted` are the user's, None if none
+    were named. Raises TokenizerError for one that is empty or there twice."""
+    check_special_tokens(wanted or ())
+    if kind == "byte-bpe":
+        return [END_OF_TEXT] if wanted is None else list(wanted)
+    return [*STANDARD, *(token for token in wanted or () if token not in STANDARD)]
+
+
+def end_token_of(special_tokens: Iterable[str]) -> str | None:
+    """Which special token ends a document: <|endoftext|>, else <eos>, else the first, else none."""
+    tokens = list(special_tokens)
+    for end in (END_OF_TEXT, EOS):
+        if end in tokens:
+            return end
+    return next(iter(tokens), None)
+
+
+def separator_of(special_tokens: Iterable[str]) -> str:
+    """The line that ends a document in a text file: the end token where the user chose it."""
+    end = end_token_of(special_tokens)
+    return END_OF_TEXT if end is None or end == EOS else end
+
+
+def split_special(text: str, special: Collection[str]) -> Iterator[str]:
+    """Cut a text at special tokens, which become parts of their own; of two that start at one
+    place the longer one counts."""
+    if not special:
+        yield text
+        return
+    longest_first = sorted(special, key=len, reverse=True)
+    for part in regex.split("(" + "|".join(map(regex.escape, longest_first)) + ")", text):
+        if part:
+            yield part
+
+
+def check_special_tokens(special_tokens: Sequence[str]) -> None:
+    """Raise a TokenizerError for a special token that is empty or there twice."""
+    for i, token in enumerate(special_tokens):
+        if not token or token in special_tokens[:i]:
+            what = "there twice" if token else "empty"
+            raise TokenizerError(f"the special token {token!r} is {what}", "Name each one once.")
+        check_text(token)

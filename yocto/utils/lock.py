@@ -1,0 +1,70 @@
+"""One process at a time: a lock that the system takes away from whoever dies."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+class Held(Exception):
+    """Another process has the lock; the argument tells which, as far as it is known."""
+
+
+@contextmanager
+def exclusive(file: Path) -> Iterator[None]:
+    """Hold `file` as a lock; it is made for that, and deleted at the end. Raises Held."""
+    handle = _take(file)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows deletes no open file
+            file.unlink()  # while it is still locked: nobody else's file goes
+        os.close(handle)
+
+
+def _take(file: Path) -> int:
+    while True:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _lock(handle)
+            # Whoever held it may have deleted the file between opening and locking.
+            if file.exists() and os.path.samestat(os.fstat(handle), file.stat()):
+                os.truncate(handle, 0)
+                os.write(handle, str(os.getpid()).encode())
+                return handle
+        except BlockingIOError:
+            owner = os.read(handle, 20).decode("ascii", "replace")
+            os.close(handle)
+            raise Held(f"process {owner}" if owner.isdecimal() else "another process") from None
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    """Lock an open file, or raise BlockingIOError."""
+    try:
+        import fcntl
+    except ImportError:  # Windows locks bytes; this one lies behind what is written
+        import msvcrt
+
+        os.lseek(handle, 1 << 20, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        except OSError as error:
+            raise BlockingIOError from error
+        finally:
+            os.lseek(handle, 0, os.SEEK_SET)
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        # A file system without locks: better to go on than to refuse all training there.
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
+            raise
