@@ -1,4 +1,5 @@
-"""Byte-level BPE, slow and short: the oracle that the fast tokenizer is held against.
+"""BPE on bytes and on characters, slow and short: the oracle that the fast tokenizers are held
+against.
 
 It shares nothing with yocto but the order of the 256 bytes. Training counts every pair anew after
 each merge; encoding looks for the best pair anew after each merge.
@@ -7,13 +8,16 @@ each merge; encoding looks for the best pair anew after each merge.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import regex
 
 from yocto.tokenizer.byte_level import ALPHABET
 
 Merge = tuple[int, int, int]  # left id, right id, id of what they become
+Symbol = tuple[str, bool]  # a text of characters, and whether it ends a piece
 
 
 def cut(text: str, expression: str) -> list[str]:
@@ -31,20 +35,54 @@ def train(texts: list[str], expression: str, num_merges: int) -> tuple[list[byte
     tokens = list(ALPHABET)
     pieces = Counter(piece for text in texts for piece in cut(text, expression))
     words = [([tokens.index(bytes([b])) for b in p.encode()], n) for p, n in pieces.items()]
+    return tokens, learn(tokens, words, num_merges, lambda left, right: left + right)
+
+
+def train_characters(
+    texts: list[str], expression: str, num_merges: int, alphabet: str = ""
+) -> tuple[list[Symbol], list[Merge]]:
+    """The same on characters. What would read as a mark, a byte or a special token is not made."""
+    pieces = Counter(piece for text in texts for piece in cut(text, expression))
+    characters = sorted(set(alphabet).union(*pieces))
+    tokens = [(c, ends) for ends in (False, True) for c in characters]
+    words = [([tokens.index(s) for s in symbols(piece)], n) for piece, n in pieces.items()]
+
+    def join(left: Symbol, right: Symbol) -> Symbol | None:
+        text, ends = left[0] + right[0], right[1]
+        is_reserved = not ends and regex.fullmatch("<(0x[0-9A-F]{2}|unk|pad|bos|eos)>", text)
+        return None if is_reserved or "</w>" in text else (text, ends)
+
+    return tokens, learn(tokens, words, num_merges, join)
+
+
+def symbols(piece: str) -> list[Symbol]:
+    """The characters of a piece; the last one ends it."""
+    return [(c, i == len(piece)) for i, c in enumerate(piece, 1)]
+
+
+def learn(
+    tokens: list[Any],
+    words: list[tuple[list[int], int]],
+    num_merges: int,
+    join: Callable[[Any, Any], Any],
+) -> list[Merge]:
+    """The merges of words with their counts; `tokens` grows. join: None where there is no token."""
     merges: list[Merge] = []
     while len(merges) < num_merges:
         counts: Counter[tuple[int, int]] = Counter()
         for ids, n in words:
-            for pair in pairwise(ids):
-                counts[pair] += n
+            for left, right in pairwise(ids):
+                if join(tokens[left], tokens[right]) is not None:
+                    counts[left, right] += n
         if not counts:
             break
         left, right = min(counts, key=lambda pair: (-counts[pair], pair))
-        if tokens[left] + tokens[right] not in tokens:
-            tokens.append(tokens[left] + tokens[right])
-        merges.append((left, right, tokens.index(tokens[left] + tokens[right])))
+        made = join(tokens[left], tokens[right])
+        if made not in tokens:
+            tokens.append(made)
+        merges.append((left, right, tokens.index(made)))
         words = [(merge(ids, merges[-1]), n) for ids, n in words]
-    return tokens, merges
+    return merges
 
 
 def merge(ids: list[int], rule: Merge) -> list[int]:
@@ -58,10 +96,10 @@ def merge(ids: list[int], rule: Merge) -> list[int]:
     return out
 
 
-def encode_piece(data: bytes, merges: list[Merge]) -> list[int]:
+def merge_all(ids: list[int], merges: list[Merge]) -> list[int]:
     """Merge the pair that was learnt first, the leftmost of several, until none is left."""
     ranks = {(left, right): (rank, new) for rank, (left, right, new) in enumerate(merges)}
-    ids = [ALPHABET.index(bytes([b])) for b in data]
+    ids = list(ids)
     while known := [pair for pair in pairwise(ids) if pair in ranks]:
         best = min(known, key=lambda pair: ranks[pair])
         at = list(pairwise(ids)).index(best)
@@ -71,4 +109,13 @@ def encode_piece(data: bytes, merges: list[Merge]) -> list[int]:
 
 def encode(text: str, expression: str, merges: list[Merge]) -> list[int]:
     """The ids of a text."""
-    return [i for piece in cut(text, expression) for i in encode_piece(piece.encode(), merges)]
+    pieces = [piece.encode() for piece in cut(text, expression)]
+    return [i for p in pieces for i in merge_all([ALPHABET.index(bytes([b])) for b in p], merges)]
+
+
+def encode_characters(
+    text: str, expression: str, tokens: list[Symbol], merges: list[Merge]
+) -> list[int]:
+    """The ids of a text whose characters are all known."""
+    pieces = [[tokens.index(s) for s in symbols(piece)] for piece in cut(text, expression)]
+    return [i for ids in pieces for i in merge_all(ids, merges)]

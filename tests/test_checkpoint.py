@@ -250,7 +250,7 @@ def test_a_file_name_in_config_json_does_not_lead_out_of_the_folder(
     content["files"]["../../outside"] = sha256_file(tmp_path / "outside")
     content["sha256"] = checkpoint_module._digest(content)
     (step / "config.json").write_text(json.dumps(content))
-    with pytest.raises(CheckpointError, match="outside is missing"):
+    with pytest.raises(CheckpointError, match="outside"):
         Checkpoint.open(step)
 
 

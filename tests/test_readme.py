@@ -6,9 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from conftest import SHAPE
+from tiny import make_text
 
-from yocto.cli.app import COMMANDS, make_app
+from yocto.cli.app import COMMANDS
+from yocto.cli.options import flag_of
+from yocto.cli.reference import reference
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,16 +52,60 @@ def test_the_tree_in_the_readme_is_the_tracked_tree():
     assert folders - shown == set(), "folders that README does not name"
 
 
-def shell_lines() -> list[str]:
+def test_the_reference_of_all_commands_is_true():
+    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert written == reference(), "python -m yocto.cli.reference > docs/commands.md"
+
+
+# --------------------------------------------------------------------- every command that is shown
+
+
+def shown_commands() -> list[str]:
+    """All commands of README, in its sentences too, and the examples of all helps, in order."""
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    return [part.strip() for b in blocks for line in b.splitlines() for part in line.split("&&")]
+    lines = [part.strip() for b in blocks for line in b.splitlines() for part in line.split("&&")]
+    prose = re.findall(r"`(yocto [^`]+)`", re.sub(r"```.*?```", "", README, flags=re.DOTALL))
+    names = {f"yocto {command.name}" for command in COMMANDS}
+    whole = [
+        text for text in prose if text not in names and not re.search(r"\b[A-Z]{3,}\b|…", text)
+    ]
+    examples = [example for command in COMMANDS for example in command.examples]
+    return [x for x in [*lines, *whole, *examples] if x.startswith("yocto ")]
 
 
-@pytest.mark.parametrize("line", [x for x in shell_lines() if x.startswith("yocto ")])
-def test_a_command_in_the_readme_parses(line):
-    # --help after the flags: they are parsed, and nothing runs.
-    result = CliRunner().invoke(make_app(), [*shlex.split(line)[1:], "--help"])
-    assert result.exit_code == 0, result.output
+def in_miniature(line: str) -> list[str]:
+    """The arguments of a shown command, with what makes it quick behind them: what is typed last
+    wins."""
+    name, *arguments = shlex.split(line)[1:]
+    shape = dict(SHAPE)
+    if "--minutes" in arguments:
+        del shape["max_iters"]
+    small = {
+        "train": [x for knob, value in shape.items() for x in (flag_of(knob), str(value))],
+        "sample": ["--max-new-tokens", "5"],
+        "chat": ["--max-new-tokens", "5"],
+    }.get(name, [])
+    if name == "quickstart" or "--minutes" in arguments:
+        small += ["--minutes", "0.01"]
+    return [name, *arguments, *small]
+
+
+def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yocto):
+    """As typed but for the size: `data/philosophy.txt` is a small text here, and training short."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    texts = {"data/philosophy.txt": 0, "mybook.txt": 1, "a.txt": 2, "b.txt": 3}
+    for name, seed in texts.items():
+        (tmp_path / name).write_text("Once, Courage is.\n" + make_text(150, seed), encoding="utf-8")
+    (tmp_path / "prompt.txt").write_text("the river", encoding="utf-8")
+    lines = shown_commands()
+    assert len(lines) > 25
+    for line in lines:
+        result = yocto(*in_miniature(line), input="Who?\n/exit\n")
+        assert result.exit_code == 0, f"{line}: {result.output}{result.stderr}"
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.setattr("builtins.print", lambda *parts, **how: None)
+    exec(compile(block, "README.md", "exec"), {})
 
 
 @pytest.mark.parametrize("command", [c.name for c in COMMANDS])

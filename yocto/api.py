@@ -86,8 +86,8 @@ class LanguageModel:
     def open(cls, path: Path, device: str = "auto") -> LanguageModel:
         """Open a checkpoint's folder. Raises CheckpointError."""
         checkpoint = Checkpoint.open(path)
-        model = checkpoint.load_model(pick_device(device))
-        return cls(model, checkpoint.load_tokenizer(), checkpoint.documents)
+        tokenizer = checkpoint.load_tokenizer()
+        return cls(checkpoint.load_model(pick_device(device)), tokenizer, checkpoint.documents)
 
     @property
     def block_size(self) -> int:

@@ -15,8 +15,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import pickletools
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_model
 
-from yocto.config import GPTConfig
+from yocto.config import GPTConfig, nearest
 from yocto.errors import CheckpointError, ConfigError
 from yocto.model.gpt import GPT, count_parameters
 from yocto.tokenizer.base import BaseTokenizer
@@ -71,16 +73,14 @@ class Checkpoint:
         if content.pop("sha256", None) != _digest(content):
             raise CheckpointError(f"{path}/config.json is altered", _HINT)
         try:
-            files = {str(name): str(digest) for name, digest in content["files"].items()}
-            if WEIGHTS not in files:
-                raise ValueError(f"it names no {WEIGHTS}")
             checkpoint = cls(
-                path, int(content["step"]), GPTConfig.from_dict(content["model"]),
-                dict(content["train"]), int(content["documents"]), files,
+                path, _count(content["step"]), GPTConfig.from_dict(content["model"]),
+                _table(content["train"]), _count(content["documents"]), _files(content["files"]),
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
-            raise CheckpointError(f"{path}/config.json is damaged: {error}", _HINT) from error
-        for name in files:
+            what = error.message if isinstance(error, ConfigError) else error
+            raise CheckpointError(f"{path}/config.json is damaged: {what}", _HINT) from error
+        for name in checkpoint.files:
             if name != TRAINER:  # large, and needed only to train on
                 checkpoint.verify(name)
         return checkpoint
@@ -88,12 +88,22 @@ class Checkpoint:
     def verify(self, name: str) -> None:
         """Compare a file's checksum with the one in config.json."""
         file = self.path / Path(name).name
-        if not file.is_file() or sha256_file(file) != self.files.get(name):
+        try:
+            whole = file.is_file() and sha256_file(file) == self.files.get(name)
+        except (OSError, ValueError):  # no file can have that name, say
+            whole = False
+        if not whole:
             raise CheckpointError(f"{file} is missing, truncated or altered", _HINT)
 
     def load_tokenizer(self) -> BaseTokenizer:
         """The tokenizer that the model was trained with."""
-        return load_tokenizer(self.path)
+        tokenizer = load_tokenizer(self.path)
+        if tokenizer.vocab_size > self.model.vocab_size:
+            raise CheckpointError(
+                f"the tokenizer in {self.path} has ids below {tokenizer.vocab_size}, but the model "
+                f"knows only those below {self.model.vocab_size}", _HINT,
+            )  # fmt: skip
+        return tokenizer
 
     def load_model(self, device: torch.device | str = "cpu") -> GPT:
         """The model with its weights, ready to generate (in eval mode)."""
@@ -108,11 +118,14 @@ class Checkpoint:
         file = self.path / WEIGHTS
         try:
             with safe_open(file, "pt") as weights:
-                names = list(weights.keys())
-                shapes = [weights.get_slice(name).get_shape() for name in names]
+                slices = [weights.get_slice(name) for name in list(weights.keys())]
+                kinds = {slice.get_dtype() for slice in slices}
+                there = sum(math.prod(slice.get_shape()) for slice in slices)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{file} can't be read: {error}", _HINT) from error
-        there, told = sum(map(math.prod, shapes)), count_parameters(self.model)
+        if odd := kinds - {"F64", "F32", "F16", "BF16"}:
+            raise CheckpointError(f"{file} holds weights of type {min(odd)}", _HINT)
+        told = count_parameters(self.model)
         if there != told:
             raise CheckpointError(
                 f"{file} holds {there:,} weights, but its config.json tells of {told:,}", _HINT
@@ -136,6 +149,7 @@ class Checkpoint:
         self.verify(TRAINER)
         file = self.path / TRAINER
         try:
+            _check_archive(file)
             state = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # a damaged or hostile file makes torch raise almost anything
             # Not torch's own message, which tells users to turn weights_only off.
@@ -148,6 +162,45 @@ class Checkpoint:
 
 
 _HINT = "Use another step of the run (--ckpt takes a step's folder), or train it anew."
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= 10**10:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _table(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} is no table")
+    return value
+
+
+def _files(value: Any) -> dict[str, str]:
+    """Names and checksums of the files beside config.json."""
+    files = {name: str(digest) for name, digest in _table(value).items()}
+    if WEIGHTS not in files:
+        raise ValueError(f"it names no {WEIGHTS}")
+    return files
+
+
+# All that the pickle in trainer.pt refers to: tensors.
+_REFERRED = re.compile(r"collections OrderedDict|torch \w+Storage|torch\._utils _rebuild_tensor_v2")
+
+
+def _check_archive(file: Path) -> None:
+    """Raise a ValueError for what torch.save does not write of a trainer's state, before it is
+    read: packed records, and calls of what weights_only=True lets through besides tensors, may
+    take any amount of memory."""
+    with zipfile.ZipFile(file) as archive:
+        records = archive.infolist()
+        if sum(record.file_size for record in records) > file.stat().st_size:
+            raise ValueError("it unpacks to more than it takes")
+        for record in records:
+            if record.filename.endswith("data.pkl"):
+                for opcode, argument, _ in pickletools.genops(archive.read(record)):
+                    if "GLOBAL" in opcode.name and not _REFERRED.fullmatch(str(argument)):
+                        raise ValueError(f"it refers to {argument}")
 
 
 STEP = re.compile(r"step-[0-9]{6,10}")
@@ -191,7 +244,8 @@ class Run:
         with atomic_dir(folder) as temporary, _full_disk(folder):
             save_model(model, str(temporary / WEIGHTS))
             tokenizer.save(temporary)
-            torch.save(trainer, temporary / TRAINER)
+            with (temporary / TRAINER).open("wb") as file:  # whose errors tell their reason
+                torch.save(trainer, file)
             content = {
                 "format": FORMAT,
                 "version": VERSION,
@@ -268,11 +322,20 @@ def find_checkpoint(spec: str | None, ckpt_dir: Path) -> Path:
             return path
         if Run(path).pointer("latest"):
             return _step_of(Run(path), "best")
-    known = ", ".join(run.name for run in runs)
     raise CheckpointError(
-        f"there is no run or checkpoint {spec!r}",
-        f"Runs under {ckpt_dir}: {known}" if known else "Train one first: yocto train",
+        f"there is no run or checkpoint {spec!r}", _runs_there(spec, runs, ckpt_dir)
     )
+
+
+def _runs_there(spec: str, runs: list[Run], ckpt_dir: Path) -> str:
+    """A hint that lists the newest runs, and the one whose name is most like what was typed."""
+    if not runs:
+        return "Train one first: yocto train"
+    names = [run.name for run in runs]
+    near = nearest(spec, names)
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    guess = f"Did you mean {near!r}? " if near else ""
+    return f"{guess}Runs under {ckpt_dir}, the newest first: {', '.join(names[:8])}{more}"
 
 
 def _candidates(spec: str, ckpt_dir: Path) -> Iterator[Path]:

@@ -21,12 +21,20 @@ class YoctoError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _one_line(message)
         self.hint = hint
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+def _one_line(text: str) -> str:
+    """Text as a line that can be printed: what a damaged file holds may be part of it, however long
+    that is, and with halves of characters."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = " ".join(line.strip() for line in text.splitlines()) if "\n" in text else text
+    return text if len(text) <= 2000 else f"{text[:1500]} … {text[-400:]}"
 
 
 class ConfigError(YoctoError):

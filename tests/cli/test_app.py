@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from conftest import SHAPE, Project
 from tiny import make_text
 
@@ -544,3 +545,98 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(at, char_project: Proj
         process.kill()
         process.stderr.close()
     assert err == ""
+
+
+# ---------------------------------------------------------------------------------- show-config
+
+
+def sources(text: str) -> dict[str, str]:
+    """Setting -> where it comes from, of what --show-config prints."""
+    return {line.split(":")[0]: line.rpartition("# ")[2] for line in text.splitlines()}
+
+
+def test_show_config_tells_what_counts_and_where_it_comes_from(home: Path, yocto) -> None:
+    (home / "my.yaml").write_text("n_layer: 5\nn_head: 2\nseed: 3\n")
+    result = yocto(
+        "train", "--config", "my.yaml", "--set", "n_head=8", "--set", "seed=4", "--seed", "5",
+        "--preset", "gpu-token", "--show-config",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    shown = yaml.safe_load(result.stdout)
+    assert (shown["n_layer"], shown["n_head"], shown["seed"]) == (5, 8, 5)
+    assert shown["n_embd"] == 384  # the preset's
+    where = sources(result.stdout)
+    assert where["n_layer"] == "my.yaml"
+    assert where["n_head"] == "--set"
+    assert where["seed"] == where["preset"] == "flag"
+    assert where["n_embd"] == "preset gpu-token"
+    assert where["weight_decay"] == "default"
+    assert not (home / "checkpoints").exists()  # nothing was trained
+
+
+@pytest.mark.parametrize("command", app_module.COMMANDS, ids=lambda command: command.name)
+def test_what_show_config_prints_can_be_read_back(home: Path, yocto, command: Any) -> None:
+    first = yocto(command.name, "--show-config")
+    (home / "shown.yaml").write_text(first.stdout)
+    second = yocto(command.name, "--config", "shown.yaml", "--show-config")
+    assert yaml.safe_load(second.stdout) == yaml.safe_load(first.stdout)
+    if command.json:
+        as_json = yocto(command.name, "--show-config", "--json")
+        assert json.loads(as_json.stdout) == yaml.safe_load(first.stdout)
+
+
+@pytest.mark.parametrize("text", ["# no", "null", "a: b", " x\n\ty ", '"q"', "é🙂", "1e3", "- a"])
+def test_texts_come_back_from_show_config(home: Path, yocto, text: str) -> None:
+    shown = yocto("sample", "--prompt", text, "--stop", text, "--show-config").stdout
+    assert yaml.safe_load(shown)["prompt"] == text
+    assert yaml.safe_load(shown)["stop"] == [text]
+
+
+def test_a_run_keeps_its_settings_as_a_file_that_trains_another_like_it(home: Path, yocto) -> None:
+    yocto("prepare-char", "--text-path", "book.txt")
+    yocto("train", "--mode", "char", *SHORT, "--seed", "9", "--run-name", "first")
+    file = "checkpoints/first/config.yaml"
+    again = yocto("train", "--config", file, "--run-name", "second")
+    assert again.exit_code == 0, again.stderr
+    (step,) = (home / "checkpoints" / "first").glob("step-000004")
+    (twin,) = (home / "checkpoints" / "second").glob("step-000004")
+    assert (step / "model.safetensors").read_bytes() == (twin / "model.safetensors").read_bytes()
+
+
+def test_a_resumed_run_shows_its_own_settings(at, char_project: Project, yocto) -> None:
+    at(char_project)
+    result = yocto("train", "--mode", "char", "--resume", "auto", "--max-iters", "33",
+                   "--show-config")  # fmt: skip
+    shown = yaml.safe_load(result.stdout)
+    assert (shown["n_embd"], shown["max_iters"]) == (SHAPE["n_embd"], 33)
+    assert sources(result.stdout)["n_embd"] == "run char-1"
+    assert sources(result.stdout)["max_iters"] == "flag"
+
+
+# ---------------------------------------------------------------------------------------- quiet
+
+
+def test_quiet_leaves_results_and_notices(home: Path, yocto) -> None:
+    assert yocto("prepare-char", "--text-path", "book.txt", "--quiet").stderr == ""
+    trained = yocto("train", "--mode", "char", *SHORT, "--quiet")
+    assert "validation loss" in trained.stdout
+    assert trained.stderr == ""
+    resumed = yocto("train", "--mode", "char", "--run-name", "x", *SHORT, "--resume", "auto",
+                    "--quiet")  # fmt: skip
+    assert resumed.stderr.startswith("note: there is no run 'x'")
+    assert len(resumed.stderr.splitlines()) == 1
+    missing = yocto("sample", "--ckpt", "nope", "--quiet")
+    assert missing.stderr.startswith("error: ")
+
+
+def test_nothing_is_coloured_where_no_color_is_set(home: Path, monkeypatch) -> None:
+    environment = {**os.environ, "TERM": "xterm-256color", "FORCE_COLOR": "1"}
+    command = [sys.executable, "-m", "yocto", "sample", "--ckpt", "nope"]
+    colour = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert "\x1b[31m" in colour.stderr
+    plain = subprocess.run(
+        command, capture_output=True, text=True, env={**environment, "NO_COLOR": "1"}
+    )
+    assert "\x1b[3" not in plain.stderr
+    assert "nope" in plain.stderr

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from conftest import SHAPE, Project
-from tiny import Recorder, make_text
+from tiny import Recorder, make_text, randomize
 
 from yocto.api import LanguageModel
 from yocto.checkpoint import Checkpoint, find_checkpoint
@@ -15,6 +17,7 @@ from yocto.commands import encode, prepare_char, train, train_tokenizer
 from yocto.config import EncodeConfig, PrepareCharConfig, TrainConfig, TrainTokenizerConfig
 from yocto.dataset.tokens import read_meta
 from yocto.errors import ConfigError, DataError, RunError
+from yocto.tokenizer.store import load_tokenizer
 from yocto.utils.progress import SilentProgress
 
 SHORT = {**SHAPE, "max_iters": 2, "eval_interval": 1}
@@ -361,3 +364,52 @@ def test_a_run_that_was_killed_in_its_last_evaluation_makes_it_on_resume(char: P
     assert not result.finished_before
     assert result.val_loss == pytest.approx(last["val_loss"])
     assert run(char, run_name="char-1", resume="auto").finished_before
+
+
+# ---------------------------------------------------------------------- tokenizers of other kinds
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"kind": "word", "vocab_size": 25},  # fewer than there are words: <unk> is common
+        {"kind": "char-bpe", "vocab_size": 120},
+        {"kind": "char-bpe", "vocab_size": 400, "byte_fallback": True},
+    ],
+    ids=["word", "char-bpe", "char-bpe with byte fallback"],
+)
+def test_words_or_characters_lead_to_a_model_that_writes_and_chats(
+    knobs: dict, many_documents: Path, tmp_path: Path
+) -> None:
+    project = Project(tmp_path, "token")
+    config = TrainTokenizerConfig.from_dict(
+        {"text_path": (str(many_documents),), "out_dir": str(project.data), **knobs}
+    )
+    train_tokenizer.run(config, SilentProgress())
+    tokenizer = load_tokenizer(project.data)
+    assert run(project, **SHAPE).exit_code == 0
+    ids = np.fromfile(project.data / "train.bin", "<u2")
+    assert np.count_nonzero(ids == tokenizer.end_id) > 20
+    assert (tokenizer.unk_id in ids) is (knobs["kind"] == "word")
+
+    lm = LanguageModel.open(project.step)
+    assert lm.tokenizer.sha256 == tokenizer.sha256
+    assert lm.end_id == tokenizer.eos_id
+    writes_and_chats(lm)
+    randomize(lm.model, torch.Generator().manual_seed(1))
+    writes_and_chats(lm)
+
+
+def writes_and_chats(lm: LanguageModel) -> None:
+    """The model's text holds no special token, though every one is likely."""
+    texts = [
+        lm.generate(prompt, max_new_tokens=150, temperature=5.0, ignore_eos=True, seed=seed)
+        for seed, prompt in enumerate(["", "the child", "Who knows 🙂 ж?\n"])
+    ]
+    chat = lm.chat(max_new_tokens=40, temperature=5.0, seed=3)
+    texts += ["".join(chat.send(question)) for question in ("Who asks?", "ж why?")]
+    assert all(texts[:3])
+    assert len(chat.session.messages) % 2 == 0
+    for text in texts:
+        for special in lm.tokenizer.special_tokens:
+            assert special not in text

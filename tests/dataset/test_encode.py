@@ -74,7 +74,7 @@ def test_without_validation_val_bin_is_empty(tmp_path):
 @pytest.mark.parametrize("documents", [["a"], [""], []])
 def test_too_little_text_to_train_on_is_refused_and_leaves_the_folder_alone(tmp_path, documents):
     (tmp_path / "meta.json").write_text("{}")
-    with pytest.raises(DataError, match=r"[01] characters are too few"):
+    with pytest.raises(DataError, match=r"too short to train on: [01] character"):
         write(tmp_path, documents, val_ratio=0.5)
     assert [path.name for path in tmp_path.iterdir()] == ["meta.json"]
 

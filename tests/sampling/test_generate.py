@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from yocto.config import FAMILIES, SamplingConfig
+from yocto.errors import CheckpointError
 from yocto.model.gpt import GPT
 from yocto.sampling import generate as generate_module
 from yocto.sampling.generate import choose, generate
@@ -209,3 +210,31 @@ def test_a_strong_penalty_makes_greedy_leave_what_it_said() -> None:
     assert choose(logits, [0], SamplingConfig(greedy=True)) == 0
     assert choose(logits, [0], penalised) == 1
     assert choose(logits, [], penalised) == 0
+
+
+def test_a_banned_id_is_never_chosen():
+    model = tiny_gpt()
+    config = SamplingConfig(max_new_tokens=60, temperature=5, top_p=1)
+    generator = torch.Generator().manual_seed(0)
+    free = set(generate(model, [1], config, generator=generator))
+    banned = sorted(free)[:5]
+    generator = torch.Generator().manual_seed(0)
+    ids = set(generate(model, [1], config, generator=generator, banned=banned))
+    assert free & set(banned)
+    assert not ids & set(banned)
+
+
+def test_a_greedy_choice_is_not_banned_either():
+    model = tiny_gpt()
+    config = SamplingConfig(max_new_tokens=1, greedy=True)
+    (first,) = generate(model, [1], config)
+    (other,) = generate(model, [1], config, banned=[first])
+    assert other != first
+
+
+def test_weights_that_are_not_numbers_are_told_and_no_traceback():
+    model = tiny_gpt()
+    with torch.no_grad():
+        model.norm.weight.fill_(float("nan"))
+    with pytest.raises(CheckpointError, match="not a number"):
+        list(generate(model, [1], SamplingConfig(max_new_tokens=3)))

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
+import yocto.tokenizer.patterns as patterns
 from yocto.errors import TokenizerError
 from yocto.tokenizer.patterns import NAMED_PATTERNS, make_splitter, pattern_name, pattern_regex
 
@@ -87,6 +88,17 @@ def test_a_broken_regex_is_refused_and_the_named_patterns_are_listed(pattern):
     with pytest.raises(TokenizerError, match="no valid regex") as caught:
         make_splitter(pattern)
     assert "gpt2, gpt4, gpt4o, llama3, qwen2" in caught.value.hint
+
+
+@pytest.mark.parametrize("pattern", [r"(?:a|a)*$", r"(a|aa)+$"])
+def test_a_regex_that_takes_for_ever_ends_in_an_error_that_names_it(monkeypatch, pattern):
+    monkeypatch.setattr(patterns, "_SECONDS", 0.2)
+    split = make_splitter(pattern)
+    assert "".join(split("aaa")) == "aaa"
+    with pytest.raises(TokenizerError, match="takes for ever on this text") as caught:
+        split("a" * 60 + "b")
+    assert repr(pattern) in caught.value.message
+    assert "(a+)+" in caught.value.hint
 
 
 def test_names_and_regexes_are_found_from_each_other():

@@ -16,8 +16,10 @@ import torch
 import torch.nn.functional as F
 from tiny import Recorder, make_trainer, tiny_corpus, train_config
 
+import yocto.training.trainer as trainer_module
 from yocto.checkpoint import Checkpoint, Run
 from yocto.config import TrainConfig
+from yocto.dataset.batches import eval_batches
 from yocto.errors import DataError, RunError
 from yocto.training.trainer import Corpus, Trainer
 
@@ -237,6 +239,26 @@ def test_a_run_stopped_by_ctrl_c_while_it_evaluates_ends_as_if_it_had_not_been(
     assert_same_end(path, again, uninterrupted)
 
 
+def test_ctrl_c_in_the_middle_of_an_evaluation_ends_it_at_once(
+    tmp_path: Path, uninterrupted: tuple[Path, Trainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = tmp_path / "run", []
+
+    def pressed(*arguments):
+        for batch in eval_batches(*arguments):
+            press_ctrl_c()
+            seen.append(1)
+            yield batch
+
+    monkeypatch.setattr(trainer_module, "eval_batches", pressed)
+    fitted = make_trainer(path, RESUMABLE).fit()
+    assert (fitted.step, fitted.last, len(seen)) == (4, None, 1)
+    monkeypatch.undo()
+    again = resumed(path, RESUMABLE)
+    again.fit()
+    assert_same_end(path, again, uninterrupted)
+
+
 def test_a_run_stopped_many_times_ends_as_if_it_had_not_been(
     tmp_path: Path, uninterrupted: tuple[Path, Trainer]
 ) -> None:
@@ -387,7 +409,7 @@ def test_each_evaluation_is_told_and_written_and_handed_on(tmp_path: Path) -> No
     told = trainer.progress.said
     assert len(told) == 3
     assert told[0].startswith("step 4/10: train loss")
-    assert "bits per byte" in told[0]
+    assert "bits/byte" in told[0]
 
 
 def test_bits_per_byte_count_the_bytes_of_the_validation_text(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +30,7 @@ from yocto.config import (
     SampleConfig,
     TrainConfig,
     TrainTokenizerConfig,
+    nearest,
 )
 from yocto.errors import ConfigError, YoctoError
 
@@ -40,7 +41,7 @@ class Command:
 
     render: "module:function" that prints the result. effective: "module:function" that fills in
     what the user left open, where that is more than defaults: (config, progress) -> (config, the
-    place that the rest comes from).
+    sources of what it filled in).
     """
 
     name: str
@@ -120,31 +121,35 @@ class Group(TyperGroup):
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()  # type: ignore[attr-defined]
             else:
-                _complain(*_usage(error))
+                _complain(*_usage(error, kwargs.get("args") or sys.argv[1:]))
             status = 2
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _usage(error: Any) -> tuple[str, str]:
+def _usage(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     """A usage error of Typer's in yocto's words: what is wrong, and the next step."""
-    path = error.ctx.command_path if getattr(error, "ctx", None) else "yocto"
+    names = [command.name for command in COMMANDS]
+    typed = next((a for a in arguments if not a.startswith("-")), "")
+    path = f"yocto {typed}" if typed in names else "yocto"
     message = error.format_message().rstrip(".")
     hint = f"{path} --help lists what there is."
-    if option := getattr(error, "option_name", ""):
-        if "No such option" in message:
-            message = f"{path} has no option {option}"
-            if near := getattr(error, "possibilities", None):
-                hint = f"Did you mean {' or '.join(sorted(near)[:3])}? {hint}"
-        else:
-            message = f"{path}: {message[0].lower()}{message[1:]}"
+    near = ""
+    if message.startswith("No such option"):
+        option = error.option_name
+        message = f"{path} has no option {option}"
+        known = [name.lstrip("-") for name in getattr(error, "possibilities", None) or ()]
+        near = nearest(option.lstrip("-"), known)
+        near = near and f"--{near}"
     elif message.startswith("No such command"):
-        message, _, near = message.partition(". ")
-        name = message.partition("'")[2].rstrip("'")
-        message = f"yocto has no command {name!r}"
-        hint = f"{near} {hint}".strip()
+        message = f"yocto has no command {typed!r}"
+        near = nearest(typed, names)
+        near = near and f"yocto {near}"
+    elif "extra argument" in message:
+        extra = message.partition("(")[2].rpartition("(")[2].rstrip(")")
+        message = f"{path} takes options only, and {extra!r} is none"
     else:
         message = f"{path}: {message[:1].lower()}{message[1:]}"
-    return f"error: {message}", hint
+    return f"error: {message}", f"Did you mean {near}? {hint}" if near else hint
 
 
 def make_app() -> typer.Typer:
@@ -222,10 +227,10 @@ def _execute(command: Command, common: dict[str, Any], flags: dict[str, Any]) ->
     if common["show_config"]:
         from yocto.cli.render import render_config
 
-        rest = "default"
         if command.effective:
-            config, rest = _named(command.effective)(config, progress)
-        render_config(config, sources, rest, as_json)
+            config, filled = _named(command.effective)(config, progress)
+            sources = filled | sources
+        render_config(config, sources, as_json)
         return 0
     result = import_module(command.module).run(config, progress)
     _named(command.render)(result, as_json)

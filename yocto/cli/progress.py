@@ -44,12 +44,13 @@ class RichProgress:
     @contextmanager
     def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Task]:
         """A bar that goes when it is done."""
+        wide = [BarColumn(bar_width=None), TextColumn("{task.fields[status]}", style="dim")]
         bars = RichBars(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
+            *(wide if self.console.width >= 60 else []),
             TaskProgressColumn(),
-            TextColumn("{task.fields[status]}", style="dim"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left", style="dim"),
             console=self.console,
             transient=True,
             expand=True,

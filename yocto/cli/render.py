@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from yocto.config import Config, knobs
+from yocto.config import Config
 from yocto.utils.settings import settings_line
 from yocto.utils.text import without_control
 
@@ -43,22 +43,16 @@ def render_samples(result: Samples, as_json: bool) -> None:
         print(flush=True)
 
 
-def render_config(config: Config, sources: Mapping[str, str], rest: str, as_json: bool) -> None:
-    """Print settings in the format that --config reads; a comment tells where each comes from.
-
-    sources: of what the user set. rest: where other values come from that are not the default.
-    """
+def render_config(config: Config, sources: Mapping[str, str], as_json: bool) -> None:
+    """Print settings in the format that --config reads; a comment tells where each comes from."""
     values = config.to_dict()
     if as_json:
         print_json(values)
         return
-    defaults = {f.name: f.default for f in knobs(type(config))}
     lines = [(settings_line(name, value), name) for name, value in values.items()]
     width = min(40, max(len(line) for line, _ in lines))
     for line, name in lines:
-        default = getattr(config, name) == defaults[name]
-        source = sources.get(name) or ("default" if default else rest)
-        write(f"{line:<{width}}  # {source}\n")
+        write(f"{line:<{width}}  # {sources.get(name, 'default')}\n")
 
 
 def render_version(version: str) -> None:

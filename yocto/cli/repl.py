@@ -35,7 +35,11 @@ def run_chat(result: OpenChat, as_json: bool = False) -> None:
             elif line:
                 _answer(line, result.chat, interactive)
         except YoctoError as error:
-            print(f"{error.message}. {error.hint}".strip(), flush=True)
+            # To a reader of piped answers this is none of them.
+            print(
+                f"{error.message}. {error.hint}".strip(),
+                file=sys.stdout if interactive else sys.stderr, flush=True,
+            )  # fmt: skip
 
 
 def _answer(message: str, chat: Chat, interactive: bool) -> None:
@@ -60,7 +64,7 @@ def _typed() -> Iterator[str]:
     """Lines edited on a terminal, with a history of the session."""
     from prompt_toolkit import PromptSession
 
-    session: PromptSession[str] = PromptSession()
+    session: PromptSession[str] = PromptSession(enable_suspend=True)
     while True:
         try:
             yield session.prompt("User: ").strip()

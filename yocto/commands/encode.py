@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from yocto.commands.train_tokenizer import CORPUS_FILE
 from yocto.config import EncodeConfig
@@ -64,10 +65,22 @@ def recorded_corpus(folder: Path) -> tuple[str, ...]:
         raise DataError(f"{folder} does not tell which text to encode", hint)
     content = read_json(file, DataError, hint)
     paths = content.get("paths") if isinstance(content, dict) else None
-    sane = isinstance(paths, list) and all(isinstance(p, str) and "\0" not in p for p in paths)
-    if not paths or not sane:
+    if not isinstance(paths, list) or not paths or not all(map(_can_be_text, paths)):
         raise DataError(f"{file} is damaged", hint)
     return tuple(paths)
+
+
+def _can_be_text(path: Any) -> bool:
+    """Whether a text may lie there; a device or a pipe might never end."""
+    if not isinstance(path, str):
+        return False
+    try:
+        mode = Path(path).stat().st_mode
+    except ValueError:  # no file can have that name
+        return False
+    except OSError:  # who reads it tells what is wrong
+        return True
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def encode_files(

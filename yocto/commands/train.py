@@ -77,7 +77,7 @@ class Trained:
             ]
         return [
             f"done in {duration(self.seconds)}: validation loss {self.val_loss:.3f}, "
-            f"{self.val_bits_per_byte:.3f} bits per byte on the whole validation split",
+            f"{self.val_bits_per_byte:.3f} bits per byte (whole split)",
             f"saved in {self.run} (best step: {self.best_step})",
             "next: yocto sample, or yocto chat",
         ]
@@ -103,15 +103,18 @@ def run(config: TrainConfig, progress: Progress) -> Trained:
         return _train(config, path, checkpoint, progress)
 
 
-def effective(config: TrainConfig, progress: Progress) -> tuple[TrainConfig, str]:
+def effective(config: TrainConfig, progress: Progress) -> tuple[TrainConfig, dict[str, str]]:
     """The settings that `run` would train with, and where those come from that the user left open:
     the preset, or the run that goes on."""
     _check_length(config)
     checkpoint = find_resumed(config, progress)
     if checkpoint is not None:
-        return resumed_config(config, checkpoint), f"run {checkpoint.path.parent.name}"
+        config = resumed_config(config, checkpoint)
+        return config, dict.fromkeys(config.to_dict(), f"run {checkpoint.path.parent.name}")
     config = with_preset(config)
-    return config, f"preset {config.preset}"
+    assert config.preset is not None
+    filled = dict.fromkeys(load_preset(config.preset), f"preset {config.preset}")
+    return config, {"preset": "fits the device", **filled}
 
 
 def _check_length(config: TrainConfig) -> None:
@@ -183,6 +186,11 @@ def _prepare_data(
 ) -> tuple[BaseTokenizer, Path]:
     """The tokenizer and the folder of token files that fit it, made where they are missing."""
     default_dir = config.data_dir or f"data/{config.mode}"
+    if Path(default_dir).is_file():
+        raise DataError(
+            f"{default_dir} is a file, not a folder of token files",
+            f"Make them first: yocto train-tokenizer --text-path {shlex.quote(default_dir)}",
+        )
     place = config.tokenizer_path or default_dir
     file = find_tokenizer(place)
     if file is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -71,7 +72,7 @@ class Config:
         """
         where = f"{source}: " if source else ""
         known = {f.name: f for f in knobs(cls)}
-        hints = get_type_hints(cls)
+        hints = _hints(cast(Any, cls))
         result = {}
         for key, value in values.items():
             if key not in known:
@@ -80,7 +81,7 @@ class Config:
                 result[key] = _checked(known[key], hints[key], value)
             except _Unfit as unfit:
                 message = f"{where}{spelt(key)} is {_shown(value)}, but it takes {unfit}"
-                raise ConfigError(message, unfit.hint or known[key].metadata["help"]) from None
+                raise ConfigError(message, unfit.hint or _advice(known[key])) from None
         return result
 
     @classmethod
@@ -108,6 +109,11 @@ class Config:
 def knobs(cls: type[Config]) -> list[dataclasses.Field[Any]]:
     """The fields of a configuration that are settings."""
     return [f for f in fields(cls) if f.name != "given"]
+
+
+@functools.cache  # working them out takes a millisecond, and a checkpoint has several to check
+def _hints(cls: Any) -> dict[str, Any]:
+    return get_type_hints(cls)
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
@@ -154,6 +160,16 @@ def range_text(low: float | None, high: float | None) -> str:
 
 def _number(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:g}"
+
+
+def _advice(f: dataclasses.Field[Any]) -> str:
+    """What a setting is, and what it is when left out."""
+    default = f.metadata["default_text"] or (f.default if f.default != "" else "empty")
+    if isinstance(f.default, tuple):
+        default = " ".join(f.default) or "empty"
+    if isinstance(f.default, bool):
+        default = "true" if f.default else "false"
+    return f"{f.metadata['help']} Left out, it is {default}."
 
 
 def _unknown_key(
@@ -205,7 +221,13 @@ def _checked(f: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
 def _is_text(f: dataclasses.Field[Any], value: Any) -> bool:
     low, high = f.metadata["low"] or 0, f.metadata["high"] or math.inf
     # No file can have a NUL in its name, and no command line can hold one.
-    return isinstance(value, str) and low <= len(value) <= high and "\0" not in value
+    if not isinstance(value, str) or not low <= len(value) <= high or "\0" in value:
+        return False
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:  # a lone surrogate: no file can hold it
+        return False
+    return True
 
 
 def _checked_number(f: dataclasses.Field[Any], hint: Any, kind: Any, value: Any) -> Any:

@@ -25,11 +25,7 @@ class RandomBatches:
         self.generator = generator
         self.starts = len(tokens) - block_size  # a window takes block_size + 1 tokens
         if self.starts < 1:
-            raise DataError(
-                f"the training split has {len(tokens)} tokens, fewer than a window of "
-                f"{block_size} + 1",
-                _shorter(len(tokens)),
-            )
+            raise _too_short("training", tokens, block_size)
 
     def next(self) -> tuple[torch.Tensor, torch.Tensor]:
         """idx (B, T) and targets (B, T), which are idx one token on; int64."""
@@ -65,12 +61,15 @@ def eval_batches(
 def check_validation_split(tokens: Tokens, block_size: int) -> None:
     """Raise a DataError where not even one window fits."""
     if len(tokens) <= block_size:
-        raise DataError(
-            f"the validation split has {len(tokens)} tokens, fewer than a window of "
-            f"{block_size} + 1",
-            _shorter(len(tokens)) + " A larger --val-ratio when encoding helps too.",
-        )
+        error = _too_short("validation", tokens, block_size)
+        error.hint += " A larger --val-ratio for yocto encode or prepare-char helps too."
+        raise error
 
 
-def _shorter(n: int) -> str:
-    return f"Use more text, or --block-size {n - 1}." if n > 1 else "Use more text."
+def _too_short(split: str, tokens: Tokens, block_size: int) -> DataError:
+    n = len(tokens)
+    return DataError(
+        f"the {split} split has {n} token{'s' if n != 1 else ''}, but block_size {block_size} "
+        f"takes at least {block_size + 1}",
+        f"Use more text, or --block-size {n - 1}." if n > 1 else "Use more text.",
+    )

@@ -38,9 +38,10 @@ def write_dataset(
     """
     splits = split_documents(documents, val_ratio)
     if not splits["train"]:
+        n = sum(map(len, documents))
         raise DataError(
-            f"{sum(map(len, documents))} characters are too few to train on",
-            "Give more text, or a smaller --val-ratio.",
+            f"the text is too short to train on: {n} character{'s' if n != 1 else ''}",
+            "Name a longer text, or several: --text-path FILE",
         )
     total = sum(len(document) for split in splits.values() for document in split)
     metas = {}
@@ -69,4 +70,10 @@ def write_dataset(
         bin_dtype(maker.vocab_size), maker.vocab_size, maker.sha256, metas, list(sources), made_by
     )
     write_meta(folder, meta)
+    share = metas["val"].bytes / max(1, metas["train"].bytes + metas["val"].bytes)
+    if len(documents) > 1 and abs(share - val_ratio) > val_ratio / 2:
+        progress.notice(
+            f"{share:.0%} of the text validates, not {val_ratio:.0%}: a document goes whole to one "
+            f"split or the other, and there are only {len(documents)}"
+        )
     return meta

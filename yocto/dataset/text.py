@@ -15,7 +15,7 @@ from yocto.utils.files import shipped_file
 def find_text(path: str | Path) -> Path:
     """The text file at this path; the corpus that ships is found from any folder."""
     found = Path(path)
-    if not found.exists() and found == Path(DEFAULT_TEXT):
+    if found == Path(DEFAULT_TEXT) and not found.exists():
         return shipped_file(found.name) or found
     return found
 
@@ -26,9 +26,9 @@ def read_text(path: str | Path, hint: str = "Check --text-path.") -> str:
     hint: what to do when it can't be read.
     """
     path = find_text(path)
-    if path.is_dir():
-        raise DataError(f"{path} is a folder, not a text file", "Name the files in it.")
     try:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder, not a text file", "Name the files in it.")
         data = path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"there is no text file {path}", hint) from None

@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yocto.errors import DataError
-from yocto.utils.files import atomic_file, read_json, write_json
+from yocto.utils.files import atomic_file, read_json, sha256_file, write_json
 
 FORMAT = "yocto-tokens"
 VERSION = 1
+
+CHECKED = 1 << 30  # bytes of a file whose checksum takes about a second; larger ones go unchecked
 
 Tokens = NDArray[np.uint16] | NDArray[np.uint32]
 
@@ -120,8 +122,11 @@ def read_meta(folder: Path) -> Meta:
 def _split_meta(value: Any) -> SplitMeta:
     split = SplitMeta(**value)
     counts = (split.tokens, split.bytes, split.documents)
-    if not all(type(count) is int and count >= 0 for count in counts):
-        raise ValueError("a count is not a whole number")
+    # The upper limit keeps them computable: float has no room for a number of 400 digits.
+    if not all(type(count) is int and 0 <= count < 1 << 63 for count in counts):
+        raise ValueError("a count is not a whole number, or out of range")
+    if not isinstance(split.sha256, str):
+        raise ValueError("sha256 is not a text")
     return split
 
 
@@ -144,6 +149,8 @@ def load_split(folder: Path, name: str, meta: Meta) -> Tokens:
         raise DataError(
             f"{path} is damaged: id {int(tokens.max())} is not below {meta.vocab_size}", hint
         )
+    if size <= CHECKED and sha256_file(path) != meta.splits[name].sha256:
+        raise DataError(f"{path} is altered: its checksum is not that in meta.json", hint)
     return tokens
 
 

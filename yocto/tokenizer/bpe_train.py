@@ -15,10 +15,11 @@ from itertools import pairwise
 
 from yocto.errors import TokenizerError
 from yocto.tokenizer.bpe import BPETokenizer, T, byte_vocab
+from yocto.tokenizer.byte_level import to_visible
 from yocto.tokenizer.char_bpe import BYTE_TOKENS, SUFFIX, CharBPETokenizer, symbols
 from yocto.tokenizer.normalize import Normalization, make_normalizer
 from yocto.tokenizer.patterns import count_pieces, make_splitter
-from yocto.tokenizer.special import special_tokens_of
+from yocto.tokenizer.special import check_spelling, special_tokens_of
 from yocto.utils.progress import Progress, SilentProgress, Task
 
 Pair = tuple[int, int]
@@ -74,6 +75,7 @@ class BPETrainer:
         self._normalized = make_normalizer(normalize)
         if kind == "byte-bpe":
             self._check_room(256 + len(self.special_tokens), "256 bytes")
+            check_spelling(self.special_tokens, map(to_visible, byte_vocab()))
 
     def train(
         self, texts: str | Iterable[str], progress: Progress | None = None
@@ -94,7 +96,12 @@ class BPETrainer:
         vocab = byte_vocab()
         words = [[vocab[bytes([b])] for b in piece.encode("utf-8")] for piece in counts]
         target = self.vocab_size - len(self.special_tokens)
-        merges = self._learn(words, counts, vocab, target, lambda token: False, progress)
+
+        def taken(left: bytes, right: bytes) -> bool:
+            """Whether tokenizer.json would write the token as it writes a special one."""
+            return to_visible(left + right) in self.special_tokens
+
+        merges = self._learn(words, counts, vocab, target, taken, progress)
         special = {token: len(vocab) + i for i, token in enumerate(self.special_tokens)}
         return BPETokenizer(vocab, merges, self.pattern, special, self.normalize)
 
@@ -106,13 +113,16 @@ class BPETrainer:
         alphabet = sorted(seen)
         first = [*special, *(BYTE_TOKENS if self.byte_fallback else ()), *alphabet]
         tokens = [*first, *(character + SUFFIX for character in alphabet)]
+        check_spelling(self.special_tokens, tokens[len(special) :])
         self._check_room(len(tokens), f"{len(alphabet)} characters, inside a piece and at its end")
         vocab = {token: i for i, token in enumerate(tokens)}
         reserved = frozenset([*special, *BYTE_TOKENS])
 
-        def taken(token: str) -> bool:
+        def taken(left: str, right: str) -> bool:
             """Whether a text's own characters spell something that is not text."""
-            return token in reserved or SUFFIX in token.removesuffix(SUFFIX)
+            marked = right.endswith(SUFFIX)  # no token of text alone ends in it, by this very rule
+            text = left + (right.removesuffix(SUFFIX) if marked else right)
+            return left + right in reserved or SUFFIX in text
 
         words = [[vocab[symbol] for symbol in symbols(piece)] for piece in counts]
         merges = self._learn(words, counts, vocab, self.vocab_size, taken, progress)
@@ -128,7 +138,7 @@ class BPETrainer:
         counts: Counter[str],
         vocab: dict[T, int],
         target: int,
-        taken: Callable[[T], bool],
+        taken: Callable[[T, T], bool],
         progress: Progress,
     ) -> list[tuple[T, T]]:
         limit = target - len(vocab) if self.num_merges is None else self.num_merges
@@ -156,14 +166,14 @@ def learn_merges(
     target: int,
     limit: int,
     min_frequency: int,
-    taken: Callable[[T], bool],
+    taken: Callable[[T, T], bool],
     task: Task,
 ) -> list[tuple[T, T]]:
     """Merge the commonest pair until `vocab`, which grows, has `target` tokens or `limit` merges
     are learnt.
 
-    words: pieces as ids of their smallest tokens; changed in place. taken: tells of a token that no
-    merge may make.
+    words: pieces as ids of their smallest tokens; changed in place. taken: tells of a pair whose
+    token no merge may make.
     """
     tokens = sorted(vocab, key=vocab.__getitem__)  # id -> token
     pair_counts: defaultdict[Pair, int] = defaultdict(int)
@@ -188,7 +198,7 @@ def learn_merges(
         if count < min_frequency:
             break
         left, right = tokens[pair[0]], tokens[pair[1]]
-        if taken(left + right):
+        if taken(left, right):
             continue
         # Two ways may lead to the same token (ab + c, a + bc): it keeps its first id.
         new = vocab.setdefault(left + right, len(tokens))

@@ -38,6 +38,9 @@ NAMED_PATTERNS: dict[str, str] = {
 }
 
 
+_SECONDS = 5.0  # that a regex of the user's own may take for a short text
+
+
 def pattern_regex(pattern: str) -> str:
     """The regex behind a pattern's name; any other text is a regex already."""
     return NAMED_PATTERNS.get(pattern, pattern)
@@ -58,6 +61,7 @@ def make_splitter(pattern: str) -> Callable[[str], list[str]]:
     Split(behavior="isolated").
     """
     expression = pattern_regex(pattern)
+    check_text(expression)
     try:
         compiled = regex.compile(expression)
     except (regex.error, RecursionError, OverflowError) as error:
@@ -70,7 +74,7 @@ def make_splitter(pattern: str) -> Callable[[str], list[str]]:
         return compiled.findall  # matches every character, so there is nothing between the matches
 
     def split(text: str) -> list[str]:
-        limit = 5 + len(text) / 50_000  # seconds; a sound regex takes a hundredth of that
+        limit = _SECONDS + len(text) / 50_000  # a sound regex takes a hundredth of that
         try:
             return list(_with_gaps(compiled, text, limit))
         except TimeoutError:

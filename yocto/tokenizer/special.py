@@ -55,8 +55,19 @@ def split_special(text: str, special: Collection[str]) -> Iterator[str]:
 
 def check_special_tokens(special_tokens: Sequence[str]) -> None:
     """Raise a TokenizerError for a special token that is empty or there twice."""
-    for i, token in enumerate(special_tokens):
-        if not token or token in special_tokens[:i]:
+    seen: set[str] = set()
+    for token in special_tokens:
+        if not token or token in seen:
             what = "there twice" if token else "empty"
             raise TokenizerError(f"the special token {token!r} is {what}", "Name each one once.")
         check_text(token)
+        seen.add(token)
+
+
+def check_spelling(special_tokens: Sequence[str], tokens: Iterable[str]) -> None:
+    """Raise a TokenizerError for a special token that a file would write like a token of text."""
+    for token in set(tokens).intersection(special_tokens):
+        raise TokenizerError(
+            f"the special token {token!r} is spelled like a token of text",
+            "Choose a longer one, such as <|a|>.",
+        )

@@ -40,7 +40,7 @@ def load_tokenizer(path: str | Path, pattern: str | None = None) -> BaseTokenize
         raise TokenizerFileError(f"{path} {what}", _HINT)
     if file.suffix == ".tiktoken":
         return bpe_from_tiktoken(_read(file), str(file), pattern or _pattern_of(file.stem))
-    if file.suffix == ".txt":
+    if file.name == "merges.txt":
         file = file.with_name("vocab.json")
     content = read_json(file, TokenizerFileError, _HINT)
     if isinstance(content, dict) and content.get("format") == FORMAT:

@@ -15,6 +15,7 @@ from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.bpe import BPETokenizer
 
 _HINT = "Fetch the file again from where it came."
+_LONGEST = 1000  # bytes of a token, the merging of which takes quadratic time; OpenAI's have 128
 
 
 def bpe_from_tiktoken(data: bytes, path: str, pattern: str) -> BPETokenizer:
@@ -38,6 +39,8 @@ def recover_merges(vocab: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
     """The merges behind ranks, the lowest rank first."""
     merges = []
     for token in sorted(vocab, key=vocab.__getitem__):
+        if len(token) > _LONGEST:
+            raise TokenizerError(f"a token has {len(token)} bytes")
         if len(token) > 1:
             parts = _merge_below(token, vocab)
             if len(parts) != 2:

@@ -16,11 +16,11 @@ from yocto.errors import TokenizerError
 from yocto.tokenizer.base import BaseTokenizer, plain_ints, sorted_by_id, token_table, unknown_id
 from yocto.tokenizer.normalize import Normalization, make_normalizer
 from yocto.tokenizer.patterns import count_pieces
-from yocto.tokenizer.special import UNK, check_special_tokens, special_tokens_of
+from yocto.tokenizer.special import UNK, check_special_tokens, check_spelling, special_tokens_of
 from yocto.utils.progress import Progress, SilentProgress
 
 _IN_WORD = r"[\p{L}\p{N}\p{M}_]"
-WORD = rf"{_IN_WORD}+(?:['’][\p{{L}}\p{{M}}]+)*"
+WORD = rf"{_IN_WORD}+(?:['’][\p{{L}}\p{{M}}]{_IN_WORD}*)*"
 # The same rule as two steps of Hugging Face's pre-tokenizer: drop a space between two words, then
 # cut into words and single characters.
 BETWEEN_WORDS = rf"(?<={_IN_WORD}) (?={_IN_WORD})"
@@ -137,6 +137,7 @@ class WordTrainer:
             [texts] if isinstance(texts, str) else texts,
             self.special_tokens, make_normalizer(self.normalize), split_words,
         )  # fmt: skip
+        check_spelling(self.special_tokens, counts)
         room = self.vocab_size - len(self.special_tokens)
         commonest = sorted(counts, key=lambda piece: (-counts[piece], piece))[:room]
         (progress or SilentProgress()).say(

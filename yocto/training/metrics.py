@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from yocto.utils.files import making, write_text
+from yocto.utils.files import making, parse_json, write_text
 
 
 def bits_per_byte(loss: float, tokens: int, text_bytes: int) -> float:
@@ -33,8 +33,8 @@ class MetricsFile:
         if self.path.is_file():
             for line in self.path.read_bytes().splitlines():
                 try:
-                    values = json.loads(line)
-                except (ValueError, RecursionError):
+                    values = parse_json(line)
+                except ValueError:
                     continue
                 if isinstance(values, dict) and type(values.get("step")) is int:
                     lines.append(values)

@@ -135,7 +135,6 @@ class Trainer:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken."""
-        fresh = [(g["betas"], g["weight_decay"]) for g in self.optimizer.param_groups]
         try:
             if state["corpus"] != self.corpus.sha256:
                 raise RunError(
@@ -146,7 +145,10 @@ class Trainer:
             self.step, self.seconds = state["step"], state["seconds"]
             self.best_step, self.best_val_loss = state["best_step"], state["best_val_loss"]
             self.loss_sum, self.loss_steps = state["loss_sum"], state["loss_steps"]
-            self.optimizer.load_state_dict(state["optimizer"])
+            # The settings of this run count, not those that the optimizer was saved with.
+            groups = self.optimizer.state_dict()["param_groups"]
+            moments = self._moments(state["optimizer"]["state"])
+            self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
             self.batches.generator.set_state(state["batches"])
             self._set_rng_states(state["rng"])
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
@@ -154,27 +156,41 @@ class Trainer:
                 f"the trainer state of {self.run.name} does not fit this run: {error}",
                 "Start it anew with --overwrite.",
             ) from error
-        # The settings of this run count, not those that the optimizer was saved with.
-        for group, (betas, decay) in zip(self.optimizer.param_groups, fresh, strict=True):
-            group.update(betas=betas, weight_decay=decay)
         self._saved_step = self.step
         self._evaluate_first = self.metrics.rewind(self.step)
 
     def _check_state(self, state: dict[str, Any]) -> None:
         """Raise a ValueError for values that would fail later, in the middle of a step."""
-        whole = (state["step"], state["loss_steps"], state["best_step"] or 0)
+        best = 0 if state["best_step"] is None else state["best_step"]
+        whole = (state["step"], state["loss_steps"], best)
         real = (state["seconds"], state["loss_sum"], state["best_val_loss"])
-        if not all(type(n) is int and n >= 0 for n in whole):
+        if not all(type(n) is int and 0 <= n <= 10**10 for n in whole):
             raise ValueError("a count is not a whole number")
-        if not all(isinstance(x, float | int) for x in real):
+        if not all(type(x) is float for x in real) or not 0 <= state["seconds"] < math.inf:
             raise ValueError("a time or a loss is not a number")
+        if not all(isinstance(state[name], dict) for name in ("optimizer", "rng")):
+            raise ValueError("the optimizer's state or the random generators' is no table")
+
+    def _moments(self, saved: dict[int, dict[str, torch.Tensor]]) -> dict[int, Any]:
+        """The optimizer's means and counts of steps. Raises a ValueError where they are not those
+        of these weights: the fused kernel would trust them, and write outside of their memory."""
         shapes = [p.shape for group in self.optimizer.param_groups for p in group["params"]]
-        moments = state["optimizer"]["state"]
-        for i, moment in moments.items():
-            if any(moment[name].shape != shapes[i] for name in ("exp_avg", "exp_avg_sq")):
-                raise ValueError("the optimizer's means have other shapes than the weights")
-            if not moment["step"].numel() == 1:
-                raise ValueError("the optimizer's count of steps is not a number")
+        if not saved:
+            return {}
+        if len(saved) != len(shapes):
+            raise ValueError("the optimizer's state is that of other weights")
+        for i, shape in enumerate(shapes):
+            for name, expected in (("step", ()), ("exp_avg", shape), ("exp_avg_sq", shape)):
+                x = saved[i][name]
+                plain = isinstance(x, torch.Tensor) and x.layout == torch.strided and not x.is_meta
+                if not plain or x.dtype != torch.float32 or not x.is_contiguous():
+                    raise ValueError(f"the optimizer's {name} is no plain tensor")
+                if x.shape != expected:
+                    raise ValueError(f"the optimizer's {name} has another shape than the weight")
+                if not torch.isfinite(x).all():
+                    raise ValueError(f"the optimizer's {name} is not a number")
+        names = ("step", "exp_avg", "exp_avg_sq")
+        return {i: {name: saved[i][name] for name in names} for i in range(len(shapes))}
 
     def _rng_states(self) -> dict[str, torch.Tensor]:
         """The global random generators that dropout draws from: the CPU's and the device's."""
@@ -222,6 +238,7 @@ class Trainer:
                 due = self.step % c.eval_interval == 0 and self.step > 0
                 if at_end or due or self._evaluate_first:
                     self.save()
+                    task.status("evaluating")
                     last = self._evaluate_and_tell(time.perf_counter() - began)
                     self._evaluate_first = False
                 if self._stopped():
@@ -306,7 +323,7 @@ class Trainer:
             seconds=round(self.seconds, 3),
         )  # fmt: skip
         speed = self.step * self.tokens_per_step / max(self.seconds, 1e-9)
-        task.status(f"loss {mean:.3f} · {speed:,.0f} tokens/s")
+        task.status(f"loss {mean:.3f} · {speed:,.0f} tok/s")
 
     def _evaluate_and_tell(self, seconds: float) -> Evaluation | None:
         """Look at the validation split and say what is there; None when told to stop meanwhile:
@@ -334,10 +351,10 @@ class Trainer:
             step=self.step, train_loss=train_loss, val_loss=val_loss, val_bits_per_byte=bpb,
             tokens=tokens, seconds=round(seconds, 3),
         )  # fmt: skip
+        speed = tokens / max(seconds, 1e-9)
         self.progress.say(
             f"step {self.step}/{c.max_iters}: train loss {train_loss:.3f}, "
-            f"val loss {val_loss:.3f}, "
-            f"{bpb:.3f} bits per byte, {tokens / max(seconds, 1e-9):,.0f} tokens/s"
+            f"val loss {val_loss:.3f}, {bpb:.3f} bits/byte, {speed:,.0f} tok/s"
         )
         self.loss_sum, self.loss_steps = 0.0, 0
         self.model.eval()

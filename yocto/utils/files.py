@@ -135,11 +135,31 @@ def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
 def read_json(path: Path, error: type[YoctoError], hint: str = "") -> Any:
     """Read a JSON file; whatever is wrong with it is raised as `error`, which names the file."""
     try:
-        return json.loads(path.read_bytes())
+        return parse_json(path.read_bytes())
     except OSError as problem:
         raise error(f"can't read {path}: {problem.strerror or problem}", hint) from problem
-    except (ValueError, RecursionError) as problem:
+    except ValueError as problem:
         raise error(f"{path} is not valid JSON: {problem}", hint) from problem
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON as a value; a ValueError tells what is wrong.
+
+    No file of ours is nested deeply, and one that is would exhaust the stack later: where a value
+    is shown in a message, say, or written again.
+    """
+    try:
+        value = json.loads(data)
+    except RecursionError as problem:
+        raise ValueError("it is nested too deeply") from problem
+    level = [value]
+    for _ in range(100):
+        containers = [v.values() if isinstance(v, dict) else v for v in level
+                      if isinstance(v, dict | list)]  # fmt: skip
+        level = [inner for container in containers for inner in container]
+        if not level:
+            return value
+    raise ValueError("it is nested too deeply")
 
 
 def sha256_file(path: Path) -> str:

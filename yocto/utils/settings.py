@@ -49,17 +49,17 @@ def read_settings(path: Path) -> dict[str, Any]:
         elif path.suffix == ".json":
             content = json.loads(text)
         elif path.suffix in (".yaml", ".yml"):
-            content = yaml.safe_load(text)
+            content = _read_yaml(text)
         else:
             raise ConfigError(f"{path} is no .yaml, .toml or .json file", hint)
+        if content is None:
+            return {}
+        if not isinstance(content, dict):
+            raise ConfigError(f"{path} holds no table of settings", hint)
+        return {str(key).replace("-", "_"): _number(value) for key, value in content.items()}
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         what = " ".join(str(error).split())
         raise ConfigError(f"{path} can't be read as {path.suffix[1:]}: {what}", hint) from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds no table of settings", hint)
-    return {str(key).replace("-", "_"): _number(value) for key, value in content.items()}
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
@@ -90,9 +90,31 @@ def _number(value: Any) -> Any:
     return value
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which an alias stands for one value only: a list of aliases of lists of aliases grows
+    to gigabytes, and no setting needs it."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """The next node."""
+        alias = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        if alias and not isinstance(node, yaml.ScalarNode):
+            raise yaml.YAMLError("an alias stands for a list or a table")
+        return node
+
+
+def _read_yaml(text: str) -> Any:
+    """YAML as a value. Raises ValueError, RecursionError or YAMLError."""
+    try:
+        return yaml.load(text, _Loader)
+    except (LookupError, AttributeError, ArithmeticError) as error:
+        # PyYAML's own slips over values that don't fit their tags, such as !!int "" or !!bool 7.
+        raise ValueError(f"a value does not fit its tag ({error})") from error
+
+
 def _value(text: str) -> Any:
     try:
-        value = yaml.safe_load(text)
+        value = _read_yaml(text)
     except (ValueError, RecursionError, yaml.YAMLError):
         return text
     if isinstance(value, str) and value == text.strip():  # quotes say that it is a text
