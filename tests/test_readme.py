@@ -9,9 +9,9 @@ import pytest
 from conftest import SHAPE
 from tiny import make_text
 
-from yocto.cli.app import COMMANDS
 from yocto.cli.options import flag_of
 from yocto.cli.reference import reference
+from yocto.cli.table import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,8 +10,9 @@ import typer
 from typer.testing import CliRunner
 
 import yocto.cli.app as app_module
-from yocto.cli.app import COMMANDS, Command, make_app
+from yocto.cli.app import make_app
 from yocto.cli.options import COMMON, signature_of
+from yocto.cli.table import COMMANDS, Command
 from yocto.config import Config, knobs, unwrap_optional
 
 ALL = [(command, field) for command in COMMANDS for field in knobs(command.config)]

@@ -144,6 +144,12 @@ def test_with_byte_fallback_any_text_comes_back_whole_whatever_was_learnt(corpus
     assert tokenizer.decode(tokenizer.encode(text, "none")) == text
 
 
+def test_where_the_vocabulary_lacks_the_marks_own_characters_their_bytes_are_text():
+    vocab = {token: i for i, token in enumerate([*BYTE_TOKENS, "a</w>"], 1)}
+    tokenizer = CharBPETokenizer(vocab, [], r"\S+", {"<unk>": 0}, byte_fallback=True)
+    assert tokenizer.decode(tokenizer.encode("</w>a")) == "</w>a"
+
+
 def test_byte_fallback_without_a_byte_is_refused():
     vocab = {token: i for i, token in enumerate(BYTE_TOKENS[:-1], 1)}
     with pytest.raises(TokenizerError, match="byte fallback needs the token '<0xFF>'"):

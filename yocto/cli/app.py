@@ -9,9 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,90 +18,10 @@ import typer
 from typer.core import TyperGroup
 
 from yocto import __version__
+from yocto.cli.complaints import complain, guarded, usage_error
 from yocto.cli.options import COMMON, flag_of, signature_of, typed_values
-from yocto.config import (
-    ChatConfig,
-    Config,
-    EncodeConfig,
-    PrepareCharConfig,
-    QuickstartConfig,
-    SampleConfig,
-    TrainConfig,
-    TrainTokenizerConfig,
-    nearest,
-)
-from yocto.errors import ConfigError, YoctoError
-
-
-@dataclass(frozen=True)
-class Command:
-    """One line of the table.
-
-    render: "module:function" that prints the result. effective: "module:function" that fills in
-    what the user left open, where that is more than defaults: (config, progress) -> (config, the
-    sources of what it filled in).
-    """
-
-    name: str
-    config: type[Config]
-    help: str
-    examples: tuple[str, ...]
-    render: str = "yocto.cli.render:render_result"
-    effective: str | None = None
-    json: bool = True  # a conversation has no result to print as JSON
-
-    @property
-    def module(self) -> str:
-        """Where its run function lies."""
-        return "yocto.commands." + self.name.replace("-", "_")
-
-
-COMMANDS = [
-    Command(
-        "quickstart", QuickstartConfig,
-        "The whole way in a few minutes: tokenizer, training, a sample.",
-        ("yocto quickstart", "yocto quickstart --text-path mybook.txt --minutes 5"),
-    ),
-    Command(
-        "prepare-char", PrepareCharConfig,
-        "Make a character vocabulary and token files of a text.",
-        ("yocto prepare-char", "yocto prepare-char --text-path mybook.txt"),
-    ),
-    Command(
-        "train-tokenizer", TrainTokenizerConfig,
-        "Learn a tokenizer from a text: BPE on bytes or characters, or whole words.",
-        ("yocto train-tokenizer --vocab-size 8000",
-         "yocto train-tokenizer --text-path a.txt --text-path b.txt --pattern gpt4",
-         "yocto train-tokenizer --kind word --out-dir data/words"),
-    ),
-    Command(
-        "encode", EncodeConfig,
-        "Make token files of a text, with a tokenizer.",
-        ("yocto encode", "yocto encode --text-path mybook.txt --out-dir data/mybook"),
-    ),
-    Command(
-        "train", TrainConfig,
-        "Train a GPT on token files.",
-        ("yocto train --mode token", "yocto train --mode char --minutes 2",
-         "yocto train --n-layer 6 --n-embd 192 --set mlp=relu2",
-         "yocto train --run-name token-1 --resume auto",
-         "yocto train --preset cpu-token --show-config"),
-        effective="yocto.commands.train:effective",
-    ),
-    Command(
-        "sample", SampleConfig,
-        "Let a model write.",
-        ("yocto sample --top-p 0.9", 'yocto sample --prompt "Courage is" --num-samples 3'),
-        "yocto.cli.render:render_samples",
-    ),
-    Command(
-        "chat", ChatConfig,
-        "Talk to a model.",
-        ("yocto chat", "yocto chat --ckpt token-1 --temperature 0.5"),
-        "yocto.cli.repl:run_chat",
-        json=False,
-    ),
-]  # fmt: skip
+from yocto.cli.table import COMMANDS, Command
+from yocto.config import Config
 
 
 class Group(TyperGroup):
@@ -121,35 +39,9 @@ class Group(TyperGroup):
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()  # type: ignore[attr-defined]
             else:
-                _complain(*_usage(error, kwargs.get("args") or sys.argv[1:]))
+                complain(*usage_error(error, kwargs.get("args") or sys.argv[1:]))
             status = 2
         sys.exit(status if isinstance(status, int) else 0)
-
-
-def _usage(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
-    """A usage error of Typer's in yocto's words: what is wrong, and the next step."""
-    names = [command.name for command in COMMANDS]
-    typed = next((a for a in arguments if not a.startswith("-")), "")
-    path = f"yocto {typed}" if typed in names else "yocto"
-    message = error.format_message().rstrip(".")
-    hint = f"{path} --help lists what there is."
-    near = ""
-    if message.startswith("No such option"):
-        option = error.option_name
-        message = f"{path} has no option {option}"
-        known = [name.lstrip("-") for name in getattr(error, "possibilities", None) or ()]
-        near = nearest(option.lstrip("-"), known)
-        near = near and f"--{near}"
-    elif message.startswith("No such command"):
-        message = f"yocto has no command {typed!r}"
-        near = nearest(typed, names)
-        near = near and f"yocto {near}"
-    elif "extra argument" in message:
-        extra = message.partition("(")[2].rpartition("(")[2].rstrip(")")
-        message = f"{path} takes options only, and {extra!r} is none"
-    else:
-        message = f"{path}: {message[:1].lower()}{message[1:]}"
-    return f"error: {message}", f"Did you mean {near}? {hint}" if near else hint
 
 
 def make_app() -> typer.Typer:
@@ -205,7 +97,7 @@ def _function(command: Command) -> Callable[..., None]:
 
     def function(**flags: Any) -> None:
         common = {name: flags.pop(name, None) for name in COMMON}
-        status = _guarded(lambda: _execute(command, common, flags), bool(common["debug"]))
+        status = guarded(lambda: _execute(command, common, flags), bool(common["debug"]))
         if status:
             raise typer.Exit(status)
 
@@ -263,58 +155,3 @@ def _settings(
         take(config.checked(parse_assignments(common["assignments"] or []), "--set"), "--set")
     take(config.checked(typed_values(config, flags), spelt=flag_of), "flag")
     return values, sources
-
-
-def _guarded(execute: Callable[[], int], debug: bool) -> int:
-    """Run, and turn what goes wrong into a message and an exit status."""
-    try:
-        return execute()
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        return 130
-    except BrokenPipeError:
-        # The reader went away (`| head`); point stdout elsewhere, so that exiting stays silent.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        known = _explained(error)
-        if known is None:
-            raise
-        if debug:
-            traceback.print_exc()
-        _complain(f"error: {known.message}", known.hint)
-        return 2 if isinstance(known, ConfigError) else 1
-
-
-def _explained(error: Exception) -> YoctoError | None:
-    """An error as one with a next step; None for a fault of yocto's own."""
-    if isinstance(error, YoctoError):
-        return error
-    if isinstance(error, OSError):
-        from yocto.utils.files import disk_advice
-
-        place = f"{error.filename}: " if error.filename else ""
-        return YoctoError(f"{place}{error.strerror or error}", disk_advice(error))
-    # torch's own out-of-memory errors, by name: importing torch here would slow every command.
-    if (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-    ):
-        return YoctoError(
-            "out of memory", "Lower --batch-size or --block-size, or choose a smaller model."
-        )
-    return None
-
-
-def _complain(message: str, hint: str = "") -> None:
-    from rich.console import Console
-
-    from yocto.utils.text import without_control
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    # One line each, whatever a file's name or another library's message holds.
-    for text, style in ((message, "red"), (hint, "")):
-        if text:
-            line = without_control(" ".join(text.splitlines()))
-            console.print(line, style=style, markup=False, emoji=False)

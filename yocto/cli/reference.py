@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import Field
 from typing import Any, get_type_hints
 
-from yocto.cli.app import COMMANDS, Command
 from yocto.cli.options import COMMON, flag_of
+from yocto.cli.table import COMMANDS, Command
 from yocto.config import knobs, takes, unwrap_optional
 
 HEAD = """\

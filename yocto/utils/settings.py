@@ -91,13 +91,19 @@ def _number(value: Any) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which an alias stands for one value only: a list of aliases of lists of aliases grows
-    to gigabytes, and no setting needs it."""
+    """YAML as flat as settings are: a list of aliases of lists of aliases grows to gigabytes, and
+    lists in lists by the hundred take seconds each."""
+
+    depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """The next node."""
+        """The next node, with all that is in it."""
         alias = self.check_event(yaml.AliasEvent)
+        self.depth += 1
+        if self.depth > 20:
+            raise yaml.YAMLError("it is nested too deeply")
         node = super().compose_node(parent, index)
+        self.depth -= 1
         if alias and not isinstance(node, yaml.ScalarNode):
             raise yaml.YAMLError("an alias stands for a list or a table")
         return node

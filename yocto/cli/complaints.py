@@ -1,0 +1,98 @@
+"""What goes wrong, as one line, the next step as another, and the exit status.
+
+1 an error that says what to do, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from yocto.cli.table import COMMANDS
+from yocto.config import nearest
+from yocto.errors import ConfigError, YoctoError
+
+
+def guarded(execute: Callable[[], int], debug: bool) -> int:
+    """Run, and turn what goes wrong into a message and an exit status."""
+    try:
+        return execute()
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`| head`); point stdout elsewhere, so that exiting stays silent.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        known = _explained(error)
+        if known is None:
+            raise
+        if debug:
+            traceback.print_exc()
+        complain(f"error: {known.message}", known.hint)
+        return 2 if isinstance(known, ConfigError) else 1
+
+
+def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
+    """A usage error of Typer's in yocto's words: what is wrong, and the next step."""
+    names = [command.name for command in COMMANDS]
+    typed = next((a for a in arguments if not a.startswith("-")), "")
+    path = f"yocto {typed}" if typed in names else "yocto"
+    message = error.format_message().rstrip(".")
+    hint = f"{path} --help lists what there is."
+    near = ""
+    if message.startswith("No such option"):
+        option = error.option_name
+        message = f"{path} has no option {option}"
+        known = [name.lstrip("-") for name in getattr(error, "possibilities", None) or ()]
+        near = nearest(option.lstrip("-"), known)
+        near = near and f"--{near}"
+    elif message.startswith("No such command"):
+        message = f"yocto has no command {typed!r}"
+        near = nearest(typed, names)
+        near = near and f"yocto {near}"
+    elif "extra argument" in message:
+        extra = message.partition("(")[2].rpartition("(")[2].rstrip(")")
+        message = f"{path} takes options only, and {extra!r} is none"
+    else:
+        message = f"{path}: {message[:1].lower()}{message[1:]}"
+    return f"error: {message}", f"Did you mean {near}? {hint}" if near else hint
+
+
+def _explained(error: Exception) -> YoctoError | None:
+    """An error as one with a next step; None for a fault of yocto's own."""
+    if isinstance(error, YoctoError):
+        return error
+    if isinstance(error, OSError):
+        from yocto.utils.files import disk_advice
+
+        place = f"{error.filename}: " if error.filename else ""
+        return YoctoError(f"{place}{error.strerror or error}", disk_advice(error))
+    # torch's own out-of-memory errors, by name: importing torch here would slow every command.
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    ):
+        return YoctoError(
+            "out of memory", "Lower --batch-size or --block-size, or choose a smaller model."
+        )
+    return None
+
+
+def complain(message: str, hint: str = "") -> None:
+    """Print what is wrong, and what to do, on standard error."""
+    from rich.console import Console
+
+    from yocto.utils.text import without_control
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    # One line each, whatever a file's name or another library's message holds.
+    for text, style in ((message, "red"), (hint, "")):
+        if text:
+            line = without_control(" ".join(text.splitlines()))
+            console.print(line, style=style, markup=False, emoji=False)

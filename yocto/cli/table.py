@@ -1,0 +1,87 @@
+"""The table of commands: what each is called, its settings, its help and what prints its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yocto.config import (
+    ChatConfig,
+    Config,
+    EncodeConfig,
+    PrepareCharConfig,
+    QuickstartConfig,
+    SampleConfig,
+    TrainConfig,
+    TrainTokenizerConfig,
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One line of the table.
+
+    render: "module:function" that prints the result. effective: "module:function" that fills in
+    what the user left open, where that is more than defaults: (config, progress) -> (config, the
+    sources of what it filled in).
+    """
+
+    name: str
+    config: type[Config]
+    help: str
+    examples: tuple[str, ...]
+    render: str = "yocto.cli.render:render_result"
+    effective: str | None = None
+    json: bool = True  # a conversation has no result to print as JSON
+
+    @property
+    def module(self) -> str:
+        """Where its run function lies."""
+        return "yocto.commands." + self.name.replace("-", "_")
+
+
+COMMANDS = [
+    Command(
+        "quickstart", QuickstartConfig,
+        "The whole way in a few minutes: tokenizer, training, a sample.",
+        ("yocto quickstart", "yocto quickstart --text-path mybook.txt --minutes 5"),
+    ),
+    Command(
+        "prepare-char", PrepareCharConfig,
+        "Make a character vocabulary and token files of a text.",
+        ("yocto prepare-char", "yocto prepare-char --text-path mybook.txt"),
+    ),
+    Command(
+        "train-tokenizer", TrainTokenizerConfig,
+        "Learn a tokenizer from a text: BPE on bytes or characters, or whole words.",
+        ("yocto train-tokenizer --vocab-size 8000",
+         "yocto train-tokenizer --text-path a.txt --text-path b.txt --pattern gpt4",
+         "yocto train-tokenizer --kind word --out-dir data/words"),
+    ),
+    Command(
+        "encode", EncodeConfig,
+        "Make token files of a text, with a tokenizer.",
+        ("yocto encode", "yocto encode --text-path mybook.txt --out-dir data/mybook"),
+    ),
+    Command(
+        "train", TrainConfig,
+        "Train a GPT on token files.",
+        ("yocto train --mode token", "yocto train --mode char --minutes 2",
+         "yocto train --n-layer 6 --n-embd 192 --set mlp=relu2",
+         "yocto train --run-name token-1 --resume auto",
+         "yocto train --preset cpu-token --show-config"),
+        effective="yocto.commands.train:effective",
+    ),
+    Command(
+        "sample", SampleConfig,
+        "Let a model write.",
+        ("yocto sample --top-p 0.9", 'yocto sample --prompt "Courage is" --num-samples 3'),
+        "yocto.cli.render:render_samples",
+    ),
+    Command(
+        "chat", ChatConfig,
+        "Talk to a model.",
+        ("yocto chat", "yocto chat --ckpt token-1 --temperature 0.5"),
+        "yocto.cli.repl:run_chat",
+        json=False,
+    ),
+]  # fmt: skip
