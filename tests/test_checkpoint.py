@@ -14,8 +14,9 @@ import torch
 from conftest import Project
 from tiny import LETTERS, tiny_gpt
 
-import yocto.checkpoint as checkpoint_module
+import yocto.checkpoint.run as run_module
 from yocto.checkpoint import Checkpoint, Run, find_checkpoint, find_runs
+from yocto.checkpoint.step import digest
 from yocto.errors import CheckpointError
 from yocto.model.gpt import GPT
 from yocto.tokenizer.char import CharTokenizer
@@ -42,7 +43,7 @@ def reseal(folder: Path, **changes: Any) -> None:
     content.pop("sha256")
     names = [name for name in FILES if name != "config.json" and (folder / name).exists()]
     content["files"] = {name: sha256_file(folder / name) for name in names}
-    content = {**content, "sha256": checkpoint_module._digest(content)}
+    content = {**content, "sha256": digest(content)}
     file.write_text(json.dumps(content))
 
 
@@ -248,7 +249,7 @@ def test_a_file_name_in_config_json_does_not_lead_out_of_the_folder(
     content = json.loads((step / "config.json").read_text())
     content.pop("sha256")
     content["files"]["../../outside"] = sha256_file(tmp_path / "outside")
-    content["sha256"] = checkpoint_module._digest(content)
+    content["sha256"] = digest(content)
     (step / "config.json").write_text(json.dumps(content))
     with pytest.raises(CheckpointError, match="outside"):
         Checkpoint.open(step)
@@ -275,10 +276,10 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before_it_whole(
         raise Kill
 
     owner, name = {
-        "weights": (checkpoint_module, "save_model"),
-        "trainer": (checkpoint_module.torch, "save"),
-        "config": (checkpoint_module, "write_json"),
-        "latest": (checkpoint_module, "write_text"),
+        "weights": (run_module, "save_model"),
+        "trainer": (run_module.torch, "save"),
+        "config": (run_module, "write_json"),
+        "latest": (run_module, "write_text"),
     }[moment]
     with monkeypatch.context() as patched:
         patched.setattr(owner, name, killed)
@@ -309,7 +310,7 @@ def test_a_full_disk_is_an_error_with_a_hint(
     def full(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint_module, "save_model", full)
+    monkeypatch.setattr(run_module, "save_model", full)
     with pytest.raises(Exception, match="No space left on device") as caught:
         save(Run(tmp_path / "run"))
     assert "Free some space" in str(caught.value)

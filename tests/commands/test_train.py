@@ -11,12 +11,14 @@ import torch
 from conftest import SHAPE, Project
 from tiny import Recorder, make_text, randomize
 
+import yocto.api as api
 from yocto.api import LanguageModel
 from yocto.checkpoint import Checkpoint, find_checkpoint
 from yocto.commands import encode, prepare_char, train, train_tokenizer
 from yocto.config import EncodeConfig, PrepareCharConfig, TrainConfig, TrainTokenizerConfig
 from yocto.dataset.tokens import read_meta
 from yocto.errors import ConfigError, DataError, RunError
+from yocto.sampling.generate import generate
 from yocto.tokenizer.store import load_tokenizer
 from yocto.utils.progress import SilentProgress
 
@@ -379,7 +381,7 @@ def test_a_run_that_was_killed_in_its_last_evaluation_makes_it_on_resume(char: P
     ids=["word", "char-bpe", "char-bpe with byte fallback"],
 )
 def test_words_or_characters_lead_to_a_model_that_writes_and_chats(
-    knobs: dict, many_documents: Path, tmp_path: Path
+    knobs: dict, many_documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = Project(tmp_path, "token")
     config = TrainTokenizerConfig.from_dict(
@@ -395,9 +397,18 @@ def test_words_or_characters_lead_to_a_model_that_writes_and_chats(
     lm = LanguageModel.open(project.step)
     assert lm.tokenizer.sha256 == tokenizer.sha256
     assert lm.end_id == tokenizer.eos_id
+    chosen = []
+
+    def recorded(*args, **knobs):
+        for token_id in generate(*args, **knobs):
+            chosen.append(token_id)
+            yield token_id
+
+    monkeypatch.setattr(api, "generate", recorded)
     writes_and_chats(lm)
     randomize(lm.model, torch.Generator().manual_seed(1))
     writes_and_chats(lm)
+    assert set(chosen) & set(tokenizer.special_tokens.values()) <= {tokenizer.end_id}
 
 
 def writes_and_chats(lm: LanguageModel) -> None:

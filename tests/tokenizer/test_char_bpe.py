@@ -168,8 +168,7 @@ def test_byte_fallback_without_a_byte_is_refused():
     pattern=st.sampled_from([*NAMED_PATTERNS, r"\w+", r"\S+", r"(?s:.+)"]),
     fallback=st.booleans(),
 )
-# (ab)c and a(bc) make the same token, which keeps its first id.
-@example(["abc abc abc ab ab bc xbc xbc xbcx"], 30, r"\w+", False)
+@example(["aaaaaaa aaaa aa"], 30, r"\S+", False)
 @example(["a</w>b </w>c a</w>"] * 5, 30, r"\S+", False)
 @example(["<0x41>b <0x41>c <0x41"] * 5, 30, r"\S+", True)
 def test_merges_and_ids_equal_the_references(texts, num_merges, pattern, fallback):

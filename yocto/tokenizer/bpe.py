@@ -127,7 +127,7 @@ class BPETokenizer(BaseTokenizer):
 
     def files(self) -> dict[str, str]:
         """tokenizer.json in Hugging Face's format, and GPT-2's vocab.json and merges.txt."""
-        from yocto.tokenizer.huggingface import bpe_files
+        from yocto.tokenizer.huggingface_write import bpe_files
 
         return bpe_files(self)
 

@@ -125,7 +125,7 @@ class CharBPETokenizer(BaseTokenizer):
 
     def files(self) -> dict[str, str]:
         """tokenizer.json in Hugging Face's format."""
-        from yocto.tokenizer.huggingface import char_bpe_json
+        from yocto.tokenizer.huggingface_write import char_bpe_json
 
         return {"tokenizer.json": char_bpe_json(self)}
 

@@ -11,6 +11,7 @@ tokenizers uses) read them alike: `\p{N}{1,3}` instead of `\p{N}{1,3}+`, whose l
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -38,6 +39,7 @@ NAMED_PATTERNS: dict[str, str] = {
 }
 
 
+_LONGEST = 10_000  # characters of a regex, and what its nested repeats may multiply to
 _SECONDS = 5.0  # that a regex of the user's own may take for a short text
 
 
@@ -61,10 +63,12 @@ def make_splitter(pattern: str) -> Callable[[str], list[str]]:
     Split(behavior="isolated").
     """
     expression = pattern_regex(pattern)
-    check_text(expression)
+    _check_size(expression)
     try:
         compiled = regex.compile(expression)
-    except (regex.error, RecursionError, OverflowError) as error:
+        if compiled.flags & regex.REVERSE:
+            raise ValueError("it reads from the end")
+    except (regex.error, ValueError, RecursionError, OverflowError) as error:
         known = ", ".join(NAMED_PATTERNS)
         raise TokenizerError(
             f"the split pattern {pattern!r} is no valid regex: {error}",
@@ -85,6 +89,19 @@ def make_splitter(pattern: str) -> Callable[[str], list[str]]:
             ) from None
 
     return split
+
+
+def _check_size(expression: str) -> None:
+    """Raise a TokenizerError for a regex whose compilation may take minutes or gigabytes: `regex`
+    writes the repeats of (?:ab){99} out, and those within them too."""
+    check_text(expression)
+    counts = [n.lstrip("0")[:9] or "1" for n in regex.findall(r"\{\s*([0-9]+)", expression)]
+    if len(expression) > _LONGEST or math.prod(map(int, counts)) > _LONGEST:
+        raise TokenizerError(
+            "the split pattern is too large",
+            f"A regex may have up to {_LONGEST:,} characters, and so many once its repeats, as in "
+            "(?:ab){99}, are written out.",
+        )
 
 
 def count_pieces(

@@ -97,7 +97,7 @@ class WordTokenizer(BaseTokenizer):
 
     def files(self) -> dict[str, str]:
         """tokenizer.json in Hugging Face's format, model WordLevel."""
-        from yocto.tokenizer.huggingface import word_json
+        from yocto.tokenizer.huggingface_write import word_json
 
         return {"tokenizer.json": word_json(self)}
 

@@ -28,6 +28,7 @@ from yocto.training.loss import LanguageModelLoss
 from yocto.training.metrics import MetricsFile, bits_per_byte
 from yocto.training.optimizer import make_optimizer
 from yocto.training.schedule import learning_rate_at
+from yocto.training.state import check_counts, checked_moments, rng_states, set_rng_states
 from yocto.utils.device import pick_device, pick_dtype, synchronize
 from yocto.utils.progress import Progress, Task
 from yocto.utils.signals import stop_requested
@@ -130,7 +131,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "batches": self.batches.generator.get_state(),
             "corpus": self.corpus.sha256,
-            "rng": self._rng_states(),
+            "rng": rng_states(self.device),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -141,16 +142,16 @@ class Trainer:
                     f"the token files are not those that {self.run.name} was trained on",
                     "Encode that text again, or start another run with another --run-name.",
                 )
-            self._check_state(state)
+            check_counts(state)
             self.step, self.seconds = state["step"], state["seconds"]
             self.best_step, self.best_val_loss = state["best_step"], state["best_val_loss"]
             self.loss_sum, self.loss_steps = state["loss_sum"], state["loss_steps"]
             # The settings of this run count, not those that the optimizer was saved with.
             groups = self.optimizer.state_dict()["param_groups"]
-            moments = self._moments(state["optimizer"]["state"])
+            moments = checked_moments(state["optimizer"]["state"], self.optimizer)
             self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
             self.batches.generator.set_state(state["batches"])
-            self._set_rng_states(state["rng"])
+            set_rng_states(state["rng"], self.device)
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise RunError(
                 f"the trainer state of {self.run.name} does not fit this run: {error}",
@@ -158,55 +159,6 @@ class Trainer:
             ) from error
         self._saved_step = self.step
         self._evaluate_first = self.metrics.rewind(self.step)
-
-    def _check_state(self, state: dict[str, Any]) -> None:
-        """Raise a ValueError for values that would fail later, in the middle of a step."""
-        best = 0 if state["best_step"] is None else state["best_step"]
-        whole = (state["step"], state["loss_steps"], best)
-        real = (state["seconds"], state["loss_sum"], state["best_val_loss"])
-        if not all(type(n) is int and 0 <= n <= 10**10 for n in whole):
-            raise ValueError("a count is not a whole number")
-        if not all(type(x) is float for x in real) or not 0 <= state["seconds"] < math.inf:
-            raise ValueError("a time or a loss is not a number")
-        if not all(isinstance(state[name], dict) for name in ("optimizer", "rng")):
-            raise ValueError("the optimizer's state or the random generators' is no table")
-
-    def _moments(self, saved: dict[int, dict[str, torch.Tensor]]) -> dict[int, Any]:
-        """The optimizer's means and counts of steps. Raises a ValueError where they are not those
-        of these weights: the fused kernel would trust them, and write outside of their memory."""
-        shapes = [p.shape for group in self.optimizer.param_groups for p in group["params"]]
-        if not saved:
-            return {}
-        if len(saved) != len(shapes):
-            raise ValueError("the optimizer's state is that of other weights")
-        for i, shape in enumerate(shapes):
-            for name, expected in (("step", ()), ("exp_avg", shape), ("exp_avg_sq", shape)):
-                x = saved[i][name]
-                plain = isinstance(x, torch.Tensor) and x.layout == torch.strided and not x.is_meta
-                if not plain or x.dtype != torch.float32 or not x.is_contiguous():
-                    raise ValueError(f"the optimizer's {name} is no plain tensor")
-                if x.shape != expected:
-                    raise ValueError(f"the optimizer's {name} has another shape than the weight")
-                if not torch.isfinite(x).all():
-                    raise ValueError(f"the optimizer's {name} is not a number")
-        names = ("step", "exp_avg", "exp_avg_sq")
-        return {i: {name: saved[i][name] for name in names} for i in range(len(shapes))}
-
-    def _rng_states(self) -> dict[str, torch.Tensor]:
-        """The global random generators that dropout draws from: the CPU's and the device's."""
-        states = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            states["cuda"] = torch.cuda.get_rng_state(self.device)
-        elif self.device.type == "mps":
-            states["mps"] = torch.mps.get_rng_state()
-        return states
-
-    def _set_rng_states(self, states: dict[str, torch.Tensor]) -> None:
-        torch.set_rng_state(states["cpu"])
-        if self.device.type == "cuda" and "cuda" in states:
-            torch.cuda.set_rng_state(states["cuda"], self.device)
-        elif self.device.type == "mps" and "mps" in states:
-            torch.mps.set_rng_state(states["mps"])
 
     def save(self) -> None:
         """Write a checkpoint of this step, once. Raises RunError for a loss that is NaN: weights
@@ -385,7 +337,7 @@ class Trainer:
         shape = (self.config.batch_size, self.config.block_size)
         idx = torch.zeros(shape, dtype=torch.int64)
         times: list[float] = []
-        states = self._rng_states()
+        states = rng_states(self.device)
         try:
             # Other programs come and go: over a second or so, the quickest step was undisturbed.
             while len(times) < 4 or (sum(times) < MEASURING and len(times) < 50):
@@ -395,6 +347,6 @@ class Trainer:
                 times.append(time.perf_counter() - began)
         finally:
             self.optimizer.zero_grad(set_to_none=True)
-            self._set_rng_states(states)
+            set_rng_states(states, self.device)
         # The first one allocates memory; an optimizer step adds about a tenth.
         return 1.1 * min(times[1:]) * self.config.gradient_accumulation_steps

@@ -1,0 +1,162 @@
+"""A run's folder: its checkpoints, which of them are the latest and the best."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_model
+
+from yocto.checkpoint.step import FORMAT, TRAINER, VERSION, WEIGHTS, digest
+from yocto.config import nearest
+from yocto.errors import CheckpointError
+from yocto.model.gpt import GPT
+from yocto.tokenizer.base import BaseTokenizer
+from yocto.utils.files import atomic_dir, sha256_file, write_json, write_text
+
+STEP = re.compile(r"step-[0-9]{6,10}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training run."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    def pointer(self, which: str) -> Path | None:
+        """The step that `latest` or `best` names, if it is there.
+
+        A kill may come between a step and its name in `latest`; then the newest step counts.
+        """
+        file = self.path / which
+        if file.is_file():
+            name = file.read_text(encoding="utf-8", errors="replace").strip()
+            if STEP.fullmatch(name) and (self.path / name / "config.json").is_file():
+                return self.path / name
+        steps = sorted(self.path.glob("step-*/config.json")) if which == "latest" else []
+        return steps[-1].parent if steps else None
+
+    def save(
+        self,
+        step: int,
+        model: GPT,
+        tokenizer: BaseTokenizer,
+        train: dict[str, Any],
+        documents: int,
+        trainer: dict[str, Any],
+    ) -> Path:
+        """Write a checkpoint and let `latest` name it. A kill leaves the one before whole."""
+        folder = self.path / f"step-{step:06d}"
+        with atomic_dir(folder) as temporary, _full_disk(folder):
+            save_model(model, str(temporary / WEIGHTS))
+            tokenizer.save(temporary)
+            with (temporary / TRAINER).open("wb") as file:  # whose errors tell their reason
+                torch.save(trainer, file)
+            content = {
+                "format": FORMAT,
+                "version": VERSION,
+                "step": step,
+                "documents": documents,
+                "model": model.config.to_dict(),
+                "train": train,
+                "files": {f.name: sha256_file(f) for f in sorted(temporary.iterdir())},
+            }
+            write_json(temporary / "config.json", {**content, "sha256": digest(content)})
+        write_text(self.path / "latest", folder.name + "\n")
+        return folder
+
+    def mark_best(self, step: int) -> None:
+        """Let `best` name a step that is saved."""
+        write_text(self.path / "best", f"step-{step:06d}\n")
+
+    def prune(self) -> None:
+        """Delete the steps that neither `latest` nor `best` names, and what a kill left half
+        written."""
+        keep = {self.pointer("latest"), self.pointer("best")}
+        for folder in (*self.path.glob("step-*"), *self.path.glob(".step-*")):
+            if folder not in keep:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _full_disk(folder: Path) -> Iterator[None]:
+    """safetensors and torch.save report a disk's errors in ways of their own."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise CheckpointError(
+            f"can't write {folder}: {' '.join(str(error).split())}",
+            "Free some space, then go on with --resume auto; earlier steps are unharmed.",
+        ) from error
+
+
+def find_runs(ckpt_dir: Path) -> list[Run]:
+    """The runs in a folder that have a checkpoint, the newest first."""
+    found = []
+    for run in map(Run, ckpt_dir.glob("*")):
+        if step := run.pointer("latest"):
+            pointer = run.path / "latest"
+            written = (pointer if pointer.exists() else step).stat().st_mtime_ns
+            # By the clock, and of the same moment by name, so that the order is always one.
+            found.append((written, run.name, run))
+    return [run for _, _, run in sorted(found, key=lambda f: f[:2], reverse=True)]
+
+
+def find_checkpoint(spec: str | None, ckpt_dir: Path) -> Path:
+    """The folder of the checkpoint that the user means.
+
+    spec: None for the best step of the newest run, "latest" for its latest, a run's name, a run's
+    folder, or a step's folder. Raises CheckpointError, which lists the runs that exist.
+    """
+    runs = find_runs(ckpt_dir)
+    if spec in (None, "best", "latest"):
+        if not runs:
+            raise CheckpointError(
+                f"there is no trained run under {ckpt_dir}", "Train one first: yocto train"
+            )
+        return _step_of(runs[0], spec or "best")
+    assert spec is not None
+    for path in _candidates(spec, ckpt_dir):
+        if (path / "config.json").is_file():
+            return path
+        if Run(path).pointer("latest"):
+            return _step_of(Run(path), "best")
+    raise CheckpointError(
+        f"there is no run or checkpoint {spec!r}", _runs_there(spec, runs, ckpt_dir)
+    )
+
+
+def _runs_there(spec: str, runs: list[Run], ckpt_dir: Path) -> str:
+    """A hint that lists the newest runs, and the one whose name is most like what was typed."""
+    if not runs:
+        return "Train one first: yocto train"
+    names = [run.name for run in runs]
+    near = nearest(spec, names)
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    guess = f"Did you mean {near!r}? " if near else ""
+    return f"{guess}Runs under {ckpt_dir}, the newest first: {', '.join(names[:8])}{more}"
+
+
+def _candidates(spec: str, ckpt_dir: Path) -> Iterator[Path]:
+    yield ckpt_dir / spec
+    yield Path(spec)
+
+
+def _step_of(run: Run, which: str) -> Path:
+    step = run.pointer(which) or run.pointer("latest")
+    assert step is not None, "find_runs and find_checkpoint see to it"
+    return step
