@@ -631,3 +631,16 @@ def wait_for(file: Path) -> None:
     while not file.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_two_trainings_without_a_name_at_once_get_two_names(home: Path) -> None:
+    command = [sys.executable, "-m", "yocto", "train", *SMALL]
+    both = [
+        subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    assert [process.wait(100) for process in both] == [0, 0]
+    for process in both:
+        process.communicate()
+    names = {file.parent.name for file in home.glob("checkpoints/*/latest")}
+    assert names == {"char-1", "token-1", "token-2", "token-3"}

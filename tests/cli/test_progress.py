@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 
 import pytest
+import regex
 from rich.console import Console
 
 import yocto.cli.progress as progress_module
@@ -95,3 +96,19 @@ def test_a_bar_is_gone_when_its_task_fails() -> None:
         raise ZeroDivisionError
     with progress.task("again", 10, "step") as task:  # rich allows one live display at a time
         task.advance()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 160])
+def test_a_bar_fits_on_one_line_whatever_the_width(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # Rich draws nothing on a dumb one
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=width, color_system=None)
+    with RichProgress(console).task("training", 3000, "step", done=1500) as task:
+        task.status("loss 2.345 · 12,345 tok/s")
+        task.advance(3)
+    lines = regex.split(r"[\r\n]|\x1b\[[0-9;?]*[a-zA-Z]", drawn.getvalue())
+    assert max(map(len, lines)) <= width
+    assert any("50%" in line for line in lines)
+    assert any("tok/s" in line for line in lines) == (width >= 60)

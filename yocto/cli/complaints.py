@@ -79,7 +79,8 @@ def _explained(error: Exception) -> YoctoError | None:
         or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
     ):
         return YoctoError(
-            "out of memory", "Lower --batch-size or --block-size, or choose a smaller model."
+            "out of memory",
+            "Close other programs, or choose a smaller model, --batch-size or --block-size.",
         )
     return None
 
