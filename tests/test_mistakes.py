@@ -207,7 +207,7 @@ MISTAKES = {
         "train --run-name w --n-embd 130", ("130 is not a multiple of n_head 4", "132"), status=2
     ),
     "two lengths at once": Mistake(
-        "train --minutes 1 --max-iters 5", ("both say how long",), status=2
+        "train --minutes 1 --max-iters 5", ("the same in two ways", "--minutes or"), status=2
     ),
     "a key that is none in a file": Mistake(
         "train --config my.yaml",

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from yocto.chat.session import ChatSession
 from yocto.chat.template import stop_strings
 from yocto.checkpoint import Checkpoint, find_checkpoint
-from yocto.config import SamplingConfig
+from yocto.config import SamplingConfig, TrainTokenizerConfig
 from yocto.dataset.batches import eval_batches
 from yocto.dataset.text import read_documents
 from yocto.errors import TokenizerError
@@ -28,11 +28,11 @@ from yocto.model.gpt import GPT
 from yocto.sampling.generate import generate
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.bpe import BPETokenizer
-from yocto.tokenizer.bpe_train import BPETrainer
 from yocto.tokenizer.char_bpe import CharBPETokenizer
 from yocto.tokenizer.normalize import Normalization
 from yocto.tokenizer.special import separator_of
-from yocto.tokenizer.word import WordTokenizer, WordTrainer
+from yocto.tokenizer.trainers import make_trainer
+from yocto.tokenizer.word import WordTokenizer
 from yocto.utils.device import pick_device
 from yocto.utils.progress import Progress
 from yocto.utils.stop import stop_at
@@ -56,17 +56,16 @@ def train_tokenizer(
     normalize: Normalization = "none",
     byte_fallback: bool = False,
 ) -> BPETokenizer | CharBPETokenizer | WordTokenizer:
-    """Learn a tokenizer from text files: kind "byte-bpe", "char-bpe" or "word" (for which
-    num_merges, pattern and byte_fallback mean nothing). The knobs are those of BPETrainer."""
+    """Learn a tokenizer from text files: kind "byte-bpe", "char-bpe" or "word". The knobs are those
+    of `yocto train-tokenizer`. Raises ConfigError for a wrong one."""
     files = [paths] if isinstance(paths, str | Path) else list(paths)
-    trainer: BPETrainer | WordTrainer
-    if kind == "word":
-        trainer = WordTrainer(vocab_size, special_tokens, normalize)
-    else:
-        trainer = BPETrainer(
-            kind, vocab_size, num_merges, pattern, special_tokens, normalize=normalize,
-            byte_fallback=byte_fallback,
-        )  # fmt: skip
+    trainer = make_trainer(
+        TrainTokenizerConfig.from_dict({
+            "kind": kind, "vocab_size": vocab_size, "num_merges": num_merges, "pattern": pattern,
+            "special_token": None if special_tokens is None else list(special_tokens),
+            "normalize": normalize, "byte_fallback": byte_fallback,
+        })
+    )  # fmt: skip
     return trainer.train(read_documents(files, separator_of(trainer.special_tokens)), progress)
 
 
@@ -110,7 +109,9 @@ class LanguageModel:
         except TokenizerError:  # a char vocabulary without line breaks
             ids = []
         if not ids or self.tokenizer.unk_id in ids:
-            return [next(i for i in range(self.tokenizer.vocab_size) if i not in self._special)]
+            ids = [i for i in range(self.tokenizer.vocab_size) if i not in self._special][:1]
+        if not ids:
+            raise TokenizerError("the tokenizer has no token that stands for text")
         return ids
 
     def stream_ids(

@@ -586,6 +586,42 @@ def test_what_show_config_prints_can_be_read_back(home: Path, yocto, command: An
         assert json.loads(as_json.stdout) == yaml.safe_load(first.stdout)
 
 
+def test_what_wins_takes_the_other_name_of_the_same_thing_with_it(home: Path, yocto) -> None:
+    (home / "m.yaml").write_text("max_iters: 7\n")
+
+    def shown(*flags: str) -> dict[str, Any]:
+        result = yocto("train", "--config", "m.yaml", *flags, "--show-config")
+        assert result.exit_code == 0, result.stderr
+        return yaml.safe_load(result.stdout)
+
+    assert shown()["max_iters"] == 7
+    timed = shown("--minutes", "2")
+    assert timed["minutes"] == 2.0
+    assert "max_iters" not in timed
+    (home / "t.yaml").write_text(yaml.safe_dump(timed))
+    back = yocto("train", "--config", "t.yaml", "--set", "max_iters=9", "--show-config")
+    assert yaml.safe_load(back.stdout)["max_iters"] == 9
+    assert "minutes" not in yaml.safe_load(back.stdout)
+
+
+def test_a_text_behind_set_is_taken_as_it_is(home: Path, yocto) -> None:
+    result = yocto("train", "--set", "run_name=2024", "--set", "max_iters=1e3", "--show-config")
+    shown = yaml.safe_load(result.stdout)
+    assert (shown["run_name"], shown["max_iters"]) == ("2024", 1000)
+
+
+def test_a_lone_text_in_a_file_is_a_list_of_one(home: Path, yocto) -> None:
+    (home / "p.yaml").write_text("text_path: book.txt\n")
+    result = yocto("prepare-char", "--config", "p.yaml", "--show-config")
+    assert yaml.safe_load(result.stdout)["text_path"] == ["book.txt"]
+
+
+def test_an_option_before_the_command_is_told_where_it_belongs(yocto) -> None:
+    result = yocto("--json", "train")
+    assert result.exit_code == 2
+    assert "Options go behind the command: yocto train --json" in result.stderr
+
+
 @pytest.mark.parametrize("text", ["# no", "null", "a: b", " x\n\ty ", '"q"', "é🙂", "1e3", "- a"])
 def test_texts_come_back_from_show_config(home: Path, yocto, text: str) -> None:
     shown = yocto("sample", "--prompt", text, "--stop", text, "--show-config").stdout

@@ -147,14 +147,15 @@ def test_a_name_that_is_a_path_is_refused(char: Project, name: str) -> None:
 
 @pytest.mark.parametrize("mode", ["char", "token"])
 def test_without_a_preset_the_one_of_device_and_mode_counts(mode: str) -> None:
-    config = train.with_preset(TrainConfig(mode=mode, device="cpu"))
+    config = train.with_preset(TrainConfig(mode=mode, device="cpu"), Recorder())
     assert config.preset == f"cpu-{mode}"
 
 
 def test_what_the_user_gives_stands_above_the_preset() -> None:
-    plain = train.with_preset(TrainConfig(device="cpu"))
+    plain = train.with_preset(TrainConfig(device="cpu"), Recorder())
     given = train.with_preset(
-        TrainConfig.from_dict({"device": "cpu", "n_layer": plain.n_layer + 1, "min_lr": 0.0})
+        TrainConfig.from_dict({"device": "cpu", "n_layer": plain.n_layer + 1, "min_lr": 0.0}),
+        Recorder(),
     )
     assert given.n_layer == plain.n_layer + 1
     assert given.min_lr == 0.0  # given, though it is the default

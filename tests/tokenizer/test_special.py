@@ -3,7 +3,7 @@
 import pytest
 
 from yocto.config import END_OF_TEXT
-from yocto.errors import TokenizerError
+from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.bpe import BPETokenizer
 from yocto.tokenizer.byte_level import to_visible
@@ -57,10 +57,11 @@ def test_byte_bpe_has_what_is_asked_for_and_the_older_kinds_four_more(kind, want
     [
         ([], None, END_OF_TEXT),
         (["<a>", "<b>"], "<a>", "<a>"),
-        (["<a>", "<eos>"], "<eos>", END_OF_TEXT),
+        (["<a>", "<eos>"], "<a>", "<a>"),
+        (["<eos>"], "<eos>", "<eos>"),
         (["<a>", "<eos>", END_OF_TEXT], END_OF_TEXT, END_OF_TEXT),
         ([*STANDARD], "<eos>", END_OF_TEXT),
-        ([*STANDARD, "<stop>"], "<eos>", END_OF_TEXT),
+        ([*STANDARD, "<stop>"], "<eos>", "<stop>"),
         ([*STANDARD, END_OF_TEXT], END_OF_TEXT, END_OF_TEXT),
     ],
 )
@@ -178,15 +179,32 @@ def test_byte_bpe_learns_no_token_that_tokenizer_json_writes_like_a_special_one(
 
 @pytest.mark.parametrize("old", KINDS)
 @pytest.mark.parametrize("new", KINDS)
-def test_saving_one_kind_takes_away_the_files_of_another(tmp_path, old, new):
+def test_training_one_kind_where_another_was_trained_takes_its_files_away(tmp_path, old, new):
     (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "corpus.json").write_text("{}")  # train-tokenizer was here
     KINDS[old].train([TEXT]).save(tmp_path)
     tokenizer = KINDS[new].train([TEXT])
     tokenizer.save(tmp_path)
-    assert {file.name for file in tmp_path.iterdir()} == {*tokenizer.files(), "notes.txt"}
+    there = {file.name for file in tmp_path.iterdir()} - {"corpus.json", "notes.txt"}
+    assert there == set(tokenizer.files())
     loaded = load_tokenizer(tmp_path)
     assert loaded.kind == new
     assert loaded.encode(TEXT) == tokenizer.encode(TEXT)
+
+
+def test_somebody_else_s_files_are_left_where_they_are(tmp_path):
+    (tmp_path / "vocab.json").write_text("theirs")
+    (tmp_path / "merges.txt").write_text("theirs")
+    KINDS["word"].train([TEXT]).save(tmp_path)
+    assert (tmp_path / "vocab.json").read_text() == "theirs"
+    assert load_tokenizer(tmp_path).kind == "word"
+
+
+def test_a_tokenizer_that_another_would_hide_is_not_saved(tmp_path):
+    (tmp_path / "tokenizer.json").write_text("theirs")
+    with pytest.raises(TokenizerFileError, match=r"holds another tokenizer's tokenizer\.json"):
+        KINDS["char"].train([TEXT]).save(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["tokenizer.json"]
 
 
 # ------------------------------------------------------------------------------------------ cutting

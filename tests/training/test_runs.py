@@ -1,14 +1,23 @@
 """Which run: names, what may change on a resume, and runs that a kill left odd."""
 
 import dataclasses
+import shutil
 
 import pytest
 from conftest import Project
+from tiny import Recorder
 
 from yocto.checkpoint import Checkpoint, Run, find_checkpoint
 from yocto.config import TrainConfig
 from yocto.errors import RunError
-from yocto.training.runs import clear_run, find_resumed, new_run, next_run_name, resumed_config
+from yocto.training.runs import (
+    clear_run,
+    find_resumed,
+    latest,
+    new_run,
+    next_run_name,
+    resumed_config,
+)
 from yocto.utils.progress import SilentProgress
 
 
@@ -56,8 +65,18 @@ def test_a_run_whose_latest_was_never_written_is_found_by_its_newest_step(projec
     (project.run / "best").unlink(missing_ok=True)
     assert Run(project.run).pointer("best") is None
     found = find_resumed(config(project, resume="auto"), SilentProgress())
-    assert found is not None and found.path.parent == project.run
-    assert find_checkpoint("char-1", project.checkpoints) == found.path
+    assert found is not None and found.path == project.run
+    assert find_checkpoint("char-1", project.checkpoints) == latest(found).path
+
+
+def test_a_damaged_run_of_another_mode_is_passed_over_with_a_notice(project):
+    shutil.copytree(project.run, project.checkpoints / "token-9")
+    for file in (project.checkpoints / "token-9").glob("step-*/config.json"):
+        file.write_text("{")
+    progress = Recorder()
+    found = find_resumed(config(project, resume="auto"), progress)
+    assert found is not None and found.name == "char-1"
+    assert any("passing over the run token-9" in notice for notice in progress.notices)
 
 
 @pytest.mark.parametrize("change", [{"n_layer": 9}, {"seed": 5}, {"preset": "gpu-char"}])

@@ -28,7 +28,9 @@ def holder(tmp_path: Path):
     assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
-    process.communicate()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
 
 
 def test_a_second_process_is_told_who_has_the_lock(tmp_path: Path, holder) -> None:
@@ -59,3 +61,48 @@ def test_the_file_goes_with_the_lock_and_it_can_be_taken_again(tmp_path: Path) -
         with exclusive(tmp_path / "lock"):
             assert (tmp_path / "lock").exists()
         assert not (tmp_path / "lock").exists()
+
+
+SWAPPER = """
+import sys, time, pathlib
+from contextlib import ExitStack
+from yocto.config import TrainConfig
+from yocto.errors import RunError
+from yocto.training.runs import hold
+folder = pathlib.Path(sys.argv[1])
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    try:
+        with hold(folder / "run"):
+            mark = folder / "mark"
+            mark.touch(exist_ok=False)
+            mark.unlink()
+            print("held")
+    except RunError:
+        pass
+"""
+
+
+def test_processes_that_take_and_leave_a_run_never_hold_it_together(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SWAPPER, str(tmp_path)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    ended = [process.communicate() for process in processes]
+    assert [err for _, err in ended] == ["", "", ""]
+    assert sum(out.count("held") for out, _ in ended) > 20
+    assert not (tmp_path / "run").exists()
+
+
+def test_who_waits_gets_the_lock_when_it_is_free(tmp_path: Path, holder) -> None:
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", HOLDER.replace("1]))", "1]), wait=True)"), str(tmp_path / "lock")],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.wait(1)
+    holder.stdin.close()
+    assert waiting.communicate(timeout=30)[0] == "held\n"

@@ -47,6 +47,13 @@ class Checkpoint:
     def open(cls, path: Path) -> Checkpoint:
         """Read config.json and check the checksums of weights and tokenizer. Raises
         CheckpointError."""
+        checkpoint = cls.read(path)
+        checkpoint.verify_all()
+        return checkpoint
+
+    @classmethod
+    def read(cls, path: Path) -> Checkpoint:
+        """Read config.json, and look at no other file yet. Raises CheckpointError."""
         content = read_json(path / "config.json", CheckpointError, HINT)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise CheckpointError(f"{path}/config.json is not that of a yocto checkpoint", HINT)
@@ -67,10 +74,13 @@ class Checkpoint:
         except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
             what = error.message if isinstance(error, ConfigError) else error
             raise CheckpointError(f"{path}/config.json is damaged: {what}", HINT) from error
-        for name in checkpoint.files:
-            if name != TRAINER:  # large, and needed only to train on
-                checkpoint.verify(name)
         return checkpoint
+
+    def verify_all(self) -> None:
+        """Check the checksums of weights and tokenizer."""
+        for name in self.files:
+            if name != TRAINER:  # large, and needed only to train on
+                self.verify(name)
 
     def verify(self, name: str) -> None:
         """Compare a file's checksum with the one in config.json."""

@@ -19,9 +19,10 @@ from typer.core import TyperGroup
 
 from yocto import __version__
 from yocto.cli.complaints import complain, guarded, usage_error
-from yocto.cli.options import COMMON, flag_of, signature_of, typed_values
+from yocto.cli.options import COMMON, flag_of, signature_of, takes_text, typed_values
 from yocto.cli.table import COMMANDS, Command
-from yocto.config import Config
+from yocto.config import Config, knobs
+from yocto.errors import ConfigError
 
 
 class Group(TyperGroup):
@@ -74,7 +75,9 @@ def main() -> None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (kept open)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # where the encoding lacks what a model writes
+            # A terminal may lack what a model writes; files and pipes are UTF-8 on any system.
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="replace")
     make_app()()
 
 
@@ -144,6 +147,17 @@ def _settings(
     sources: dict[str, str] = {}
 
     def take(found: dict[str, Any], source: str) -> None:
+        for pair in config.alternatives:
+            named = [name for name in pair if found.get(name) is not None]
+            if len(named) == 2:
+                one, other = map(flag_of, pair)
+                raise ConfigError(
+                    f"{source}: {pair[0]} and {pair[1]} say the same in two ways",
+                    f"Give {one} or {other}, not both.",
+                )
+            for name in pair if named else ():
+                values.pop(name, None)
+                sources.pop(name, None)
         values.update(found)
         sources.update(dict.fromkeys(found, source))
 
@@ -152,6 +166,8 @@ def _settings(
 
         if file := common["config_file"]:
             take(config.checked(read_settings(Path(file)), file), file)
-        take(config.checked(parse_assignments(common["assignments"] or []), "--set"), "--set")
+        texts = [f.name for f in knobs(config) if takes_text(config, f.name)]
+        found = parse_assignments(common["assignments"] or [], texts)
+        take(config.checked(found, "--set"), "--set")
     take(config.checked(typed_values(config, flags), spelt=flag_of), "flag")
     return values, sources

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -41,13 +42,16 @@ def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     """A usage error of Typer's in yocto's words: what is wrong, and the next step."""
     names = [command.name for command in COMMANDS]
     typed = next((a for a in arguments if not a.startswith("-")), "")
-    path = f"yocto {typed}" if typed in names else "yocto"
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else f"yocto {typed}" if typed in names else "yocto"
     message = error.format_message().rstrip(".")
     hint = f"{path} --help lists what there is."
     near = ""
     if message.startswith("No such option"):
         option = error.option_name
         message = f"{path} has no option {option}"
+        if path == "yocto" and typed in names:
+            return f"error: {message}", f"Options go behind the command: yocto {typed} {option}"
         known = [name.lstrip("-") for name in getattr(error, "possibilities", None) or ()]
         near = nearest(option.lstrip("-"), known)
         near = near and f"--{near}"
@@ -55,9 +59,8 @@ def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
         message = f"yocto has no command {typed!r}"
         near = nearest(typed, names)
         near = near and f"yocto {near}"
-    elif "extra argument" in message:
-        extra = message.partition("(")[2].rpartition("(")[2].rstrip(")")
-        message = f"{path} takes options only, and {extra!r} is none"
+    elif extra := re.search(r"extra arguments?(?:\(s\))? \((.*)\)$", message, re.DOTALL):
+        message = f"{path} takes options only, and {extra[1]!r} is none"
     else:
         message = f"{path}: {message[:1].lower()}{message[1:]}"
     return f"error: {message}", f"Did you mean {near}? {hint}" if near else hint
@@ -73,10 +76,12 @@ def _explained(error: Exception) -> YoctoError | None:
         place = f"{error.filename}: " if error.filename else ""
         return YoctoError(f"{place}{error.strerror or error}", disk_advice(error))
     # torch's own out-of-memory errors, by name: importing torch here would slow every command.
+    # Where memory is too little for torch itself, its libraries can't be mapped.
+    signs = r"DefaultCPUAllocator|out of memory|failed to map segment|[Cc]annot allocate memory"
     if (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+        or (isinstance(error, RuntimeError | ImportError) and re.search(signs, str(error)))
     ):
         return YoctoError(
             "out of memory",

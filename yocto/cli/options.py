@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import Field, fields
 from typing import Annotated, Any, Literal, Optional, get_args, get_origin, get_type_hints
 
 import typer
 
-from yocto.config import Config, knobs, range_text, unwrap_optional
+from yocto.config import Config, default_words, knobs, range_text, unwrap_optional
 
 # On every command, after its own: name -> (type, flag, what it takes, help).
 COMMON: dict[str, tuple[Any, str, str | None, str]] = {
@@ -31,7 +31,7 @@ def signature_of(cls: type[Config], common: Iterable[str] = COMMON) -> inspect.S
     hints = get_type_hints(cls)
     inherited = {f.name for base in cls.__bases__ for f in fields(base)}
     own_first = sorted(knobs(cls), key=lambda f: f.name in inherited)
-    parameters = [_knob_parameter(f.name, hints[f.name], f.default, f.metadata) for f in own_first]
+    parameters = [_knob_parameter(cls, f, hints[f.name]) for f in own_first]
     for name in common:
         kind, flag, metavar, help_text = COMMON[name]
         option = typer.Option(flag, help=help_text, show_default=False, metavar=metavar)
@@ -55,6 +55,11 @@ def typed_values(cls: type[Config], flags: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def takes_text(cls: type[Config], name: str) -> bool:
+    """Whether a knob takes one text, whatever is typed."""
+    return unwrap_optional(get_type_hints(cls)[name])[0] is str
+
+
 def _read(hint: tuple[Any, bool], value: Any) -> Any:
     kind, optional = hint
     if kind not in (int, float) or not isinstance(value, str):
@@ -72,16 +77,16 @@ def _read(hint: tuple[Any, bool], value: Any) -> Any:
     return int(number) if number.is_integer() else number  # 1e4 is a whole number too
 
 
-def _knob_parameter(name: str, hint: Any, default: Any, metadata: Any) -> inspect.Parameter:
+def _knob_parameter(cls: type[Config], f: Field[Any], hint: Any) -> inspect.Parameter:
     kind, _ = unwrap_optional(hint)
-    flag = flag_of(name)
+    flag = flag_of(f.name)
     if kind is bool:
-        flag = f"{flag}/--no-{name.replace('_', '-')}"
+        flag = f"{flag}/{flag_of('no_' + f.name)}"
     option = typer.Option(
-        flag, help=_help(kind, default, metadata), show_default=False, metavar=_metavar(kind)
+        flag, help=_help(cls, f, kind), show_default=False, metavar=_metavar(kind)
     )
     typed = bool if kind is bool else list[str] if get_origin(kind) is tuple else str
-    return _parameter(name, Annotated[Optional[typed], option])  # noqa: UP045
+    return _parameter(f.name, Annotated[Optional[typed], option])  # noqa: UP045
 
 
 def _parameter(name: str, annotation: Any) -> inspect.Parameter:
@@ -96,17 +101,11 @@ def _metavar(kind: Any) -> str | None:
     return {int: "INT", float: "FLOAT", bool: None}.get(kind, "TEXT")
 
 
-def _help(kind: Any, default: Any, metadata: Any) -> str:
+def _help(cls: type[Config], f: Field[Any], kind: Any) -> str:
     """What the knob does, its range and its default."""
-    if kind is bool and default is not None:
-        return f"{metadata['help']} (default: {'on' if default else 'off'})"
     notes = []
-    low, high = metadata["low"], metadata["high"]
-    if kind in (int, float) and (allowed := range_text(low, high)):
+    if kind in (int, float) and (allowed := range_text(f.metadata["low"], f.metadata["high"])):
         notes.append(allowed)
-    shown = metadata["default_text"] or (
-        " ".join(default) if isinstance(default, tuple) else default
-    )
-    if shown not in ("", None):
-        notes.append(f"default: {shown}")
-    return f"{metadata['help']} ({'; '.join(notes)})" if notes else str(metadata["help"])
+    if default := default_words(cls, f):
+        notes.append(f"default: {default}")
+    return f"{f.metadata['help']} ({'; '.join(notes)})" if notes else str(f.metadata["help"])

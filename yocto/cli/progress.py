@@ -19,10 +19,9 @@ PLAIN_INTERVAL = 15.0  # seconds between two plain lines of one task
 
 def make_progress(quiet: bool = False) -> Progress:
     """What fits standard error."""
-    if quiet:
-        return QuietProgress()
     console = Console(stderr=True, highlight=False)
-    return RichProgress(console) if console.is_terminal else PlainProgress()
+    progress = RichProgress(console) if console.is_terminal else PlainProgress()
+    return QuietProgress(progress) if quiet else progress
 
 
 class RichProgress:
@@ -117,6 +116,5 @@ class _PlainTask:
 class QuietProgress(SilentProgress):
     """Notices only: what the user may not expect is worth a line even so."""
 
-    def notice(self, text: str) -> None:
-        """Print a line."""
-        print(f"note: {text}", file=sys.stderr, flush=True)
+    def __init__(self, progress: Progress) -> None:
+        self.notice = progress.notice  # type: ignore[method-assign]

@@ -5,12 +5,13 @@ python -m yocto.cli.reference > docs/commands.md
 
 from __future__ import annotations
 
+import re
 from dataclasses import Field
 from typing import Any, get_type_hints
 
 from yocto.cli.options import COMMON, flag_of
 from yocto.cli.table import COMMANDS, Command
-from yocto.config import knobs, takes, unwrap_optional
+from yocto.config import Config, default_words, knobs, takes, unwrap_optional
 
 HEAD = """\
 # All commands
@@ -45,26 +46,24 @@ def _common() -> str:
 
 def _command(command: Command) -> str:
     hints = get_type_hints(command.config)
-    rows = [_row(f, hints[f.name]) for f in knobs(command.config)]
+    rows = [_row(command.config, f, hints[f.name]) for f in knobs(command.config)]
     return "\n".join(
         [f"## yocto {command.name}", "", command.help, "", "```sh", *command.examples, "```", "",
          "| flag | takes | default | what it is |", "|---|---|---|---|", *rows, ""]
     )  # fmt: skip
 
 
-def _row(f: Field[Any], hint: Any) -> str:
+def _row(cls: type[Config], f: Field[Any], hint: Any) -> str:
     kind, _ = unwrap_optional(hint)
     flag = f"`{flag_of(f.name)}`"
     if kind is bool:
         flag += f", `{flag_of('no_' + f.name)}`"
-    default = f.default
-    if isinstance(default, tuple):
-        default = " ".join(default)
-    if isinstance(default, bool):
-        default = "on" if default else "off"
-    shown = f.metadata["default_text"] or (f"`{default}`" if default not in (None, "") else "none")
-    cells = [flag, takes(f, hint) if kind is not bool else "", shown, f.metadata["help"]]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    default = default_words(cls, f)
+    if default and not f.metadata["default_text"] and kind is not bool:
+        default = f"`{default}`" if f.name not in cls.from_preset else default
+    cells = [flag, takes(f, hint) if kind is not bool else "", default or "none"]
+    plain = [re.sub(r"(?<!`)<(?!`)", r"\\<", cell) for cell in (*cells[2:], f.metadata["help"])]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (*cells[:2], *plain)) + " |"
 
 
 if __name__ == "__main__":

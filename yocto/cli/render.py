@@ -46,6 +46,8 @@ def render_samples(result: Samples, as_json: bool) -> None:
 def render_config(config: Config, sources: Mapping[str, str], as_json: bool) -> None:
     """Print settings in the format that --config reads; a comment tells where each comes from."""
     values = config.to_dict()
+    for name, other in config.alternatives:  # two names for one thing: only what counts
+        values.pop(other if values[name] is not None else name)
     if as_json:
         print_json(values)
         return

@@ -110,8 +110,8 @@ def _set(chat: Chat, rest: str) -> str:
     key, _, value = rest.partition("=" if "=" in rest.partition(" ")[0] else " ")
     if not key or not value.strip():
         raise ChatError("/set takes a knob and a value", "Like /set temperature 0.5.")
-    knobs = parse_assignments([f"{key}={value.strip()}"])
-    if "stop" in knobs:
-        knobs["stop"] = [str(knobs["stop"])]
+    knobs = parse_assignments([f"{key}={value.strip()}"], texts=["stop"])
+    if "stop" in knobs and not knobs["stop"]:
+        knobs["stop"] = []  # off
     chat.set(**knobs)
     return f"{key} is {value.strip()}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from yocto.commands.encode import Encoded, encode_documents
-from yocto.commands.train_tokenizer import data_dir_flag
+from yocto.commands.data import data_dir_flag, encode_documents, writing
+from yocto.commands.encode import Encoded
 from yocto.config import END_OF_TEXT, PrepareCharConfig
 from yocto.dataset.text import read_documents
 from yocto.tokenizer.char import CharTokenizer
@@ -34,8 +34,10 @@ def run(config: PrepareCharConfig, progress: Progress) -> Prepared:
     # The separator's text inside a line is plain text, so its characters count too.
     tokenizer = CharTokenizer(sorted(set().union(*documents)), special)
     out_dir = Path(config.out_dir)
-    meta = encode_documents(
-        documents, tokenizer, out_dir, config.val_ratio, config.text_path, "prepare-char", progress
-    )
-    tokenizer.save(out_dir)  # last: where encoding fails, the old files stay whole
+    with writing(out_dir):
+        meta = encode_documents(
+            documents, tokenizer, out_dir, config.val_ratio, config.text_path, "prepare-char",
+            progress,
+        )  # fmt: skip
+        tokenizer.save(out_dir)  # last: where encoding fails, the old files stay whole
     return Prepared.of(out_dir, meta)

@@ -13,13 +13,11 @@ import torch
 
 from yocto.api import LanguageModel
 from yocto.checkpoint import Checkpoint, Run
-from yocto.commands.encode import encode_files, recorded_corpus
+from yocto.commands.corpus import open_corpus, prepare_data
 from yocto.config import GPTConfig, SamplingConfig, TrainConfig
-from yocto.dataset.tokens import load_split, read_meta
-from yocto.errors import ConfigError, DataError, RunError
+from yocto.errors import RunError
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
-from yocto.tokenizer.store import find_tokenizer, load_tokenizer
 from yocto.training.metrics import MetricsFile
 from yocto.training.plan import (
     Plan,
@@ -35,9 +33,10 @@ from yocto.training.runs import (
     find_resumed,
     hold,
     hold_new,
+    latest,
     resumed_config,
 )
-from yocto.training.trainer import Corpus, Evaluation, Fitted, Trainer
+from yocto.training.trainer import Evaluation, Fitted, Trainer
 from yocto.utils.device import available_memory, describe_device, pick_device
 from yocto.utils.files import write_text
 from yocto.utils.progress import Progress
@@ -85,20 +84,20 @@ class Trained:
 
 def run(config: TrainConfig, progress: Progress) -> Trained:
     """Train a new run, or go on with one."""
-    _check_length(config)
     found = find_resumed(config, progress)
     with ExitStack() as held:
         checkpoint = None
         if found is not None:
-            path = found.path.parent
-            held.enter_context(hold(path))
-            checkpoint = Checkpoint.open(Run(path).pointer("latest") or found.path)
+            path = found.path
+            held.enter_context(hold(path))  # and only then look: it may have been trained on
+            checkpoint = latest(found)
+            checkpoint.verify_all()
             config = resumed_config(config, checkpoint)
             done = checkpoint.step >= config.max_iters and config.minutes is None
             if done and MetricsFile(path / "metrics.jsonl").evaluated(checkpoint.step):
                 return _finished(path, checkpoint, config)
         else:
-            config = with_preset(config)
+            config = with_preset(config, progress)
             path = hold_new(config, held)
         return _train(config, path, checkpoint, progress)
 
@@ -106,30 +105,21 @@ def run(config: TrainConfig, progress: Progress) -> Trained:
 def effective(config: TrainConfig, progress: Progress) -> tuple[TrainConfig, dict[str, str]]:
     """The settings that `run` would train with, and where those come from that the user left open:
     the preset, or the run that goes on."""
-    _check_length(config)
-    checkpoint = find_resumed(config, progress)
-    if checkpoint is not None:
-        config = resumed_config(config, checkpoint)
-        return config, dict.fromkeys(config.to_dict(), f"run {checkpoint.path.parent.name}")
-    config = with_preset(config)
+    run = find_resumed(config, progress)
+    if run is not None:
+        config = resumed_config(config, latest(run))
+        return config, dict.fromkeys(config.to_dict(), f"run {run.name}")
+    config = with_preset(config, progress)
     assert config.preset is not None
     filled = dict.fromkeys(load_preset(config.preset), f"preset {config.preset}")
     return config, {"preset": "fits the device", **filled}
 
 
-def _check_length(config: TrainConfig) -> None:
-    if config.minutes is not None and "max_iters" in config.given:
-        raise ConfigError(
-            "minutes and max_iters both say how long to train",
-            "Give --minutes or --max-iters, not both.",
-        )
-
-
 def _train(
     config: TrainConfig, path: Path, checkpoint: Checkpoint | None, progress: Progress
 ) -> Trained:
-    tokenizer, data_dir = _prepare_data(config, checkpoint, progress)
-    corpus = _open_corpus(data_dir, tokenizer)
+    tokenizer, data_dir = prepare_data(config, checkpoint, progress)
+    corpus = open_corpus(data_dir, tokenizer)
     model = _make_model(config, tokenizer, checkpoint)
     trainer = Trainer(
         model, config, corpus, tokenizer, Run(path), progress,
@@ -147,16 +137,18 @@ def _train(
 
 def _settings_file(path: Path, config: TrainConfig) -> str:
     """The run's settings as a file for --config: all but those that say which run it is."""
-    skipped = ("run_name", "resume", "overwrite")
+    skipped = ("run_name", "resume", "overwrite", "minutes")
     lines = [settings_line(k, v) for k, v in config.to_dict().items() if k not in skipped]
     head = f"# {path.name}; to train another like it: yocto train --config {path}/config.yaml"
     return "\n".join([head, *lines]) + "\n"
 
 
-def with_preset(config: TrainConfig) -> TrainConfig:
+def with_preset(config: TrainConfig, progress: Progress) -> TrainConfig:
     """The settings, with the preset's values where the user gave none."""
     machine = "cpu" if pick_device(config.device).type == "cpu" else "gpu"
     name = config.preset or f"{machine}-{config.mode}"
+    if config.preset and not load_preset(name).keys() - config.given:
+        progress.notice(f"all that the preset {name} sets is set otherwise: it changes nothing")
     return dataclasses.replace(config.with_base(load_preset(name)), preset=name)
 
 
@@ -176,84 +168,6 @@ def _resume_command(path: Path, config: TrainConfig) -> str:
     folder = "" if folder == "checkpoints" else f" --ckpt-dir {shlex.quote(folder)}"
     name = shlex.quote(path.name)
     return f"yocto train --mode {config.mode} --run-name {name}{folder} --resume auto"
-
-
-# ----------------------------------------------------------------------------------------- data
-
-
-def _prepare_data(
-    config: TrainConfig, checkpoint: Checkpoint | None, progress: Progress
-) -> tuple[BaseTokenizer, Path]:
-    """The tokenizer and the folder of token files that fit it, made where they are missing."""
-    default_dir = config.data_dir or f"data/{config.mode}"
-    if Path(default_dir).is_file():
-        raise DataError(
-            f"{default_dir} is a file, not a folder of token files",
-            f"Make them first: yocto train-tokenizer --text-path {shlex.quote(default_dir)}",
-        )
-    place = config.tokenizer_path or default_dir
-    file = find_tokenizer(place)
-    if file is None:
-        command = "yocto prepare-char" if config.mode == "char" else "yocto train-tokenizer"
-        raise DataError(f"there is no tokenizer in {place}", f"Make it first: {command}")
-    tokenizer = load_tokenizer(file)
-    if (tokenizer.kind == "char") != (config.mode == "char"):
-        other = "char" if tokenizer.kind == "char" else "token"
-        raise DataError(
-            f"{file} is a {tokenizer.kind} tokenizer, which --mode {config.mode} does not take",
-            f"Use --mode {other}, or another --data-dir.",
-        )
-    if checkpoint is not None and checkpoint.load_tokenizer().sha256 != tokenizer.sha256:
-        raise RunError(
-            f"{checkpoint.path.parent.name} was trained with another tokenizer than {file}",
-            f"Its own lies in {checkpoint.path}: give it, and data encoded by it.",
-        )
-    data_dir = Path(config.data_dir) if config.data_dir else file.parent
-    _freshen(data_dir, file, tokenizer, config, progress)
-    return tokenizer, data_dir
-
-
-def _freshen(
-    data_dir: Path, file: Path, tokenizer: BaseTokenizer, config: TrainConfig, progress: Progress
-) -> None:
-    """Encode where no token files are; make stale ones anew that train made, refuse others."""
-    command = (
-        "yocto prepare-char" if config.mode == "char"
-        else f"yocto encode --tokenizer-path {file} --out-dir {data_dir}"
-    )  # fmt: skip
-    if not (data_dir / "meta.json").is_file():
-        if config.mode == "char" or any(data_dir.glob("*.bin")):
-            raise DataError(f"{data_dir} has no meta.json", f"Encode the text: {command}")
-        paths = recorded_corpus(file.parent)
-        progress.say(f"no token files in {data_dir} yet: encoding {', '.join(paths)}")
-    else:
-        meta = read_meta(data_dir)
-        if meta.tokenizer_sha256 == tokenizer.sha256:
-            return
-        if meta.made_by != "train":
-            raise DataError(
-                f"the token files in {data_dir} were made with another tokenizer than {file}",
-                f"Encode the text anew: {command}",
-            )
-        paths = recorded_corpus(file.parent)
-        progress.notice(
-            f"the tokenizer has changed since the token files in {data_dir} were made: "
-            f"encoding {', '.join(paths)} anew"
-        )
-    encode_files(paths, tokenizer, data_dir, 0.1, "train", progress)
-
-
-def _open_corpus(data_dir: Path, tokenizer: BaseTokenizer) -> Corpus:
-    meta = read_meta(data_dir)
-    if meta.vocab_size != tokenizer.vocab_size:
-        raise DataError(
-            f"{data_dir}/meta.json tells of {meta.vocab_size} tokens, the tokenizer has "
-            f"{tokenizer.vocab_size}",
-            "Encode the text anew.",
-        )
-    train, val = load_split(data_dir, "train", meta), load_split(data_dir, "val", meta)
-    digests = meta.splits["train"].sha256 + meta.splits["val"].sha256
-    return Corpus(train, val, meta.splits["val"].bytes, meta.splits["train"].documents, digests)
 
 
 # ---------------------------------------------------------------------------------------- model
@@ -295,6 +209,12 @@ def _announce(trainer: Trainer, progress: Progress) -> None:
     for line in plan.sizes():
         progress.say(line)
     free = available_memory(trainer.device)
+    if free is not None and plan.memory > 1.5 * free:
+        raise RunError(
+            f"training takes about {plan.memory / 1e9:,.1f} GB of memory, and only "
+            f"{free / 1e9:,.1f} GB are free",
+            "Lower --batch-size or --block-size; --gradient-accumulation-steps makes up for it.",
+        )
     if free is not None and plan.memory > free:
         progress.notice(
             f"only {free / 1e6:,.0f} MB of memory are free; lower --batch-size or --block-size if "

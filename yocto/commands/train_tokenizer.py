@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from yocto.commands.data import data_dir_flag
 from yocto.config import TrainTokenizerConfig
 from yocto.dataset.text import find_text, read_documents
-from yocto.tokenizer.bpe_train import BPETrainer
+from yocto.tokenizer.base import CORPUS_FILE
 from yocto.tokenizer.patterns import NAMED_PATTERNS
-from yocto.tokenizer.special import separator_of, special_tokens_of
-from yocto.tokenizer.word import WordTrainer
+from yocto.tokenizer.special import separator_of
+from yocto.tokenizer.trainers import make_trainer
 from yocto.utils.files import write_json
 from yocto.utils.progress import Progress
-
-
-def data_dir_flag(folder: str, default: str) -> str:
-    """What the next command needs to find a folder that is not the default one."""
-    return "" if Path(folder) == Path(default) else f" --data-dir {shlex.quote(folder)}"
-
-
-CORPUS_FILE = "corpus.json"  # which text a tokenizer was trained on, for encode and train
 
 
 @dataclass(frozen=True)
@@ -54,8 +46,7 @@ class TrainedTokenizer:
 def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
     """Write tokenizer.json, vocab.json, merges.txt, and where the text lies."""
     trainer = make_trainer(config)
-    separator = separator_of(special_tokens_of(config.kind, config.special_token))
-    documents = list(read_documents(config.text_path, separator))
+    documents = list(read_documents(config.text_path, separator_of(trainer.special_tokens)))
     if config.kind != "word" and config.pattern not in NAMED_PATTERNS:
         progress.notice(
             "other programs that open tokenizer.json may read this regex differently; the named "
@@ -75,19 +66,4 @@ def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
         wanted=config.vocab_size if config.num_merges is None else None,
         merges=len(getattr(tokenizer, "merges", ())) if config.kind != "word" else None,
         bytes_per_token=len(sample.encode("utf-8")) / max(1, len(tokenizer.encode(sample, "none"))),
-    )
-
-
-def make_trainer(config: TrainTokenizerConfig) -> BPETrainer | WordTrainer:
-    """The trainer of the kind that the user chose."""
-    if config.kind == "word":
-        return WordTrainer(config.vocab_size, config.special_token, config.normalize)
-    return BPETrainer(
-        config.kind,
-        vocab_size=config.vocab_size,
-        num_merges=config.num_merges,
-        pattern=config.pattern,
-        special_tokens=config.special_token,
-        normalize=config.normalize,
-        byte_fallback=config.byte_fallback,
     )

@@ -13,7 +13,16 @@ from yocto.config.commands import (
     TrainConfig,
     TrainTokenizerConfig,
 )
-from yocto.config.knobs import Config, knob, knobs, nearest, range_text, takes, unwrap_optional
+from yocto.config.knobs import (
+    Config,
+    default_words,
+    knob,
+    knobs,
+    nearest,
+    range_text,
+    takes,
+    unwrap_optional,
+)
 from yocto.config.model import FAMILIES, GPTConfig, ModelConfig
 
 __all__ = [
@@ -32,6 +41,7 @@ __all__ = [
     "SamplingConfig",
     "TrainConfig",
     "TrainTokenizerConfig",
+    "default_words",
     "knob",
     "knobs",
     "nearest",

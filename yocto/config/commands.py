@@ -48,7 +48,8 @@ class TrainTokenizerConfig(Config):
     )  # fmt: skip
     special_token: tuple[str, ...] | None = knob(
         None,
-        "Special token; repeat it for several. <|endoftext|>, or else the first, ends documents.",
+        "Special token; repeat it for several. A line of <|endoftext|>, or else of the first one, "
+        "ends a document.",
         low=1, high=1000,
         default_text="<|endoftext|>; char-bpe and word have <unk> <pad> <bos> <eos>",
     )  # fmt: skip
@@ -62,8 +63,8 @@ class TrainTokenizerConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.kind == "word":
-            for name in ("pattern", "num_merges"):
-                if name in self.given:
+            for name, value in (("pattern", "gpt2"), ("num_merges", None)):
+                if getattr(self, name) != value:
                     raise ConfigError(
                         f"a word tokenizer merges nothing, so {name} means nothing to it",
                         "Leave it out, or choose --kind byte-bpe or char-bpe.",
@@ -98,6 +99,13 @@ class EncodeConfig(Config):
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(ModelConfig):
     """Settings of `yocto train`: the run, the recipe, and the model's shape."""
+
+    alternatives = (("minutes", "max_iters"),)
+    # What all presets decide; a test compares this with the files.
+    from_preset = frozenset({
+        "n_layer", "n_head", "n_embd", "block_size", "batch_size", "max_iters", "learning_rate",
+        "warmup_iters", "eval_interval", "eval_iters",
+    })  # fmt: skip
 
     mode: Literal["char", "token"] = knob(
         "token", "Train on characters (data/char) or tokens (data/token)."

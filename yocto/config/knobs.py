@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import NoneType, UnionType
-from typing import Any, Literal, Self, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, Union, cast, get_args, get_origin, get_type_hints
 
 from yocto.errors import ConfigError
 
@@ -50,12 +50,18 @@ class Config:
     Left out, it is every field that differs from its default.
     """
 
+    # Pairs of settings that say the same in two ways: one place names only one of a pair, and what
+    # wins over another place wins over the other name there too.
+    alternatives: ClassVar[tuple[tuple[str, str], ...]] = ()
+    # Settings whose default a preset decides.
+    from_preset: ClassVar[frozenset[str]] = frozenset()
+
     given: frozenset[str] = field(default=cast(frozenset[str], None), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         values = {f.name: getattr(self, f.name) for f in knobs(type(self))}
-        for name, value in self.checked(values).items():
-            object.__setattr__(self, name, value)
+        for name, value in values.items():  # one by one: defaults of alternatives go together
+            object.__setattr__(self, name, self.checked({name: value})[name])
         if self.given is None:
             changed = {f.name for f in knobs(type(self)) if getattr(self, f.name) != f.default}
             object.__setattr__(self, "given", frozenset(changed))
@@ -81,7 +87,9 @@ class Config:
                 result[key] = _checked(known[key], hints[key], value)
             except _Unfit as unfit:
                 message = f"{where}{spelt(key)} is {_shown(value)}, but it takes {unfit}"
-                raise ConfigError(message, unfit.hint or _advice(known[key])) from None
+                default = default_words(cls, known[key])
+                left_out = f"{known[key].metadata['help']} Left out, it is {default or 'empty'}."
+                raise ConfigError(message, unfit.hint or left_out) from None
         return result
 
     @classmethod
@@ -146,7 +154,7 @@ def takes(f: dataclasses.Field[Any], hint: Any) -> str:
         what = "a list of texts" if get_origin(kind) is tuple else "a text"
         allowed = range_text(low, high)
         words = f"{what} of {allowed.removeprefix('from ')} characters" if allowed else what
-    return f"{words}, or off" if optional and get_origin(kind) is not Literal else words
+    return f"{words}, or off" if optional and kind in (int, float) else words
 
 
 def range_text(low: float | None, high: float | None) -> str:
@@ -162,14 +170,15 @@ def _number(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:g}"
 
 
-def _advice(f: dataclasses.Field[Any]) -> str:
-    """What a setting is, and what it is when left out."""
-    default = f.metadata["default_text"] or (f.default if f.default != "" else "empty")
-    if isinstance(f.default, tuple):
-        default = " ".join(f.default) or "empty"
+def default_words(cls: type[Config], f: dataclasses.Field[Any]) -> str:
+    """A field's default in words; "" where it is empty."""
+    if f.name in cls.from_preset:
+        return "the preset's"
+    if f.metadata["default_text"] is not None:
+        return str(f.metadata["default_text"])
     if isinstance(f.default, bool):
-        default = "true" if f.default else "false"
-    return f"{f.metadata['help']} Left out, it is {default}."
+        return "on" if f.default else "off"
+    return " ".join(f.default) if isinstance(f.default, tuple) else str(f.default)
 
 
 def _unknown_key(
@@ -203,6 +212,7 @@ def _checked(f: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
             raise _Unfit(f, hint, f"Did you mean {close!r}?" if close else "")
         return value
     if get_origin(kind) is tuple:
+        value = (value,) if isinstance(value, str) else value
         value = tuple(value) if isinstance(value, list) else value
         if not isinstance(value, tuple) or not all(_is_text(f, text) for text in value):
             raise _Unfit(f, hint)

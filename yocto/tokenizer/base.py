@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from yocto.errors import TokenizerError
+from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.normalize import check_text
 from yocto.tokenizer.special import BOS, EOS, PAD, UNK, end_token_of, separator_of, split_special
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 AllowedSpecial = str | Collection[str]
 
-# Every file that a tokenizer may be kept in: saving one kind takes away what another kind left.
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
+CORPUS_FILE = "corpus.json"  # which text yocto trained the tokenizer on, for encode and train
 
 
 class BaseTokenizer(ABC):
@@ -200,16 +200,26 @@ class BaseTokenizer(ABC):
     # ------------------------------------------------------------------------------------- files
 
     def save(self, directory: str | Path) -> None:
-        """Write the tokenizer's files into a folder, each one atomically, and delete those of
-        another kind of tokenizer: what lies there is one tokenizer."""
+        """Write the tokenizer's files into a folder, each one atomically.
+
+        Where yocto trained another kind there before, the files that only that one had are deleted:
+        what lies there is one tokenizer. Raises TokenizerFileError, and writes nothing, where
+        somebody else's tokenizer.json would be found before this one.
+        """
         from yocto.utils.files import remove, write_text
 
-        files = self.files()
+        folder, files = Path(directory), self.files()
+        stale = [name for name in TOKENIZER_FILES if name not in files and (folder / name).exists()]
+        own = (folder / CORPUS_FILE).exists()
+        if "tokenizer.json" in stale and not own:
+            raise TokenizerFileError(
+                f"{folder} holds another tokenizer's tokenizer.json",
+                "Choose another folder for the output.",
+            )
         for name, content in files.items():
-            write_text(Path(directory) / name, content)
-        for name in TOKENIZER_FILES:
-            if name not in files:
-                remove(Path(directory) / name)
+            write_text(folder / name, content)
+        for name in stale if own else ():
+            remove(folder / name)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

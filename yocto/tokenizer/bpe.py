@@ -67,6 +67,7 @@ class BPETokenizer(BaseTokenizer):
         self._split = make_splitter(self.pattern)
         self._normalized = make_normalizer(self.normalize)
         self._token_bytes = token_table(self.vocab, self.special_tokens)
+        self._size = max(self._token_bytes, default=-1) + 1
         try:
             self._byte_ids = [self.vocab[bytes([b])] for b in range(256)]
         except KeyError as error:
@@ -86,7 +87,7 @@ class BPETokenizer(BaseTokenizer):
     @property
     def vocab_size(self) -> int:
         """One more than the largest id."""
-        return max(self._token_bytes) + 1
+        return self._size
 
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes of one token, or the text of a special token."""

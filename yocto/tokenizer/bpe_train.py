@@ -114,7 +114,9 @@ class BPETrainer:
         first = [*special, *(BYTE_TOKENS if self.byte_fallback else ()), *alphabet]
         tokens = [*first, *(character + SUFFIX for character in alphabet)]
         check_spelling(self.special_tokens, tokens[len(special) :])
-        self._check_room(len(tokens), f"{len(alphabet)} characters, inside a piece and at its end")
+        bytes_too = "256 bytes, " if self.byte_fallback else ""
+        what = f"{bytes_too}{len(alphabet)} characters, inside a piece and at its end,"
+        self._check_room(len(tokens), what)
         vocab = {token: i for i, token in enumerate(tokens)}
         reserved = frozenset([*special, *BYTE_TOKENS])
 

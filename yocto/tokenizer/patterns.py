@@ -39,7 +39,7 @@ NAMED_PATTERNS: dict[str, str] = {
 }
 
 
-_LONGEST = 10_000  # characters of a regex, and what its nested repeats may multiply to
+_LONGEST = 10_000  # characters of a regex, and what the least counts of its repeats may multiply to
 _SECONDS = 5.0  # that a regex of the user's own may take for a short text
 
 

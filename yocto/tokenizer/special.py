@@ -27,18 +27,20 @@ def special_tokens_of(kind: str, wanted: Sequence[str] | None) -> list[str]:
 
 
 def end_token_of(special_tokens: Iterable[str]) -> str | None:
-    """Which special token ends a document: <|endoftext|>, else <eos>, else the first, else none."""
+    """Which special token ends a document: <|endoftext|>, else <eos> in the kinds that have the
+    four, else the first one, else none."""
     tokens = list(special_tokens)
-    for end in (END_OF_TEXT, EOS):
-        if end in tokens:
-            return end
-    return next(iter(tokens), None)
+    if END_OF_TEXT in tokens:
+        return END_OF_TEXT
+    return EOS if set(tokens) >= set(STANDARD) else next(iter(tokens), None)
 
 
 def separator_of(special_tokens: Iterable[str]) -> str:
-    """The line that ends a document in a text file: the end token where the user chose it."""
-    end = end_token_of(special_tokens)
-    return END_OF_TEXT if end is None or end == EOS else end
+    """The line that ends a document in a text file: the special token that ends one, or, in the
+    kinds that have the four, the first of the user's own; <|endoftext|> where there is none."""
+    tokens = list(special_tokens)
+    own = [t for t in tokens if t not in STANDARD] if set(tokens) >= set(STANDARD) else tokens
+    return END_OF_TEXT if END_OF_TEXT in own or not own else own[0]
 
 
 def split_special(text: str, special: Collection[str]) -> Iterator[str]:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from yocto.checkpoint import Checkpoint, find_runs
-from yocto.config import ModelConfig, TrainConfig, knobs
-from yocto.errors import RunError
+from yocto.checkpoint import Checkpoint, Run, find_runs
+from yocto.config import GPTConfig, ModelConfig, TrainConfig, knobs
+from yocto.errors import CheckpointError, RunError
 from yocto.utils.files import making
 from yocto.utils.lock import Held, exclusive
 from yocto.utils.progress import Progress
@@ -39,29 +39,35 @@ def new_run(config: TrainConfig) -> Path:
 
 @contextmanager
 def hold(path: Path) -> Iterator[None]:
-    """Keep a run's folder for this process; what is empty at the end goes. Raises RunError while
-    another process trains it."""
-    lock = path / ".lock"
+    """Keep a run's folder for this process; if it is empty at the end, it goes. Raises RunError
+    while another process trains it."""
     try:
+        held = ExitStack()
         with making(path):
-            path.mkdir(parents=True, exist_ok=True)
-            stack = ExitStack()
-            stack.enter_context(exclusive(lock))
-    except Held as held:
+            _enter(path, held)
+    except Held as other:
         stem = re.sub(r"-[0-9]+$", "", path.name)
         raise RunError(
-            f"{path} is being trained right now, by {held}",
+            f"{path} is being trained right now, by {other}",
             f"Wait for it to end, or train beside it: "
             f"--run-name {next_run_name(path.parent, stem)}",
         ) from None
-    with stack:
-        try:
+    try:
+        with held:
             yield
-        finally:
-            if [*path.iterdir()] == [lock]:
-                with suppress(OSError):  # Windows deletes no open file
-                    lock.unlink()
-                    path.rmdir()
+    finally:
+        with suppress(OSError):  # it holds a run
+            path.rmdir()
+
+
+def _enter(path: Path, held: ExitStack) -> None:
+    for _ in range(100):
+        # Another process that gives up its empty folder may take it away between these two lines.
+        with suppress(FileNotFoundError, FileExistsError):
+            path.mkdir(parents=True, exist_ok=True)
+            held.enter_context(exclusive(path / ".lock"))
+            return
+    held.enter_context(exclusive(path / ".lock"))
 
 
 def hold_new(config: TrainConfig, stack: ExitStack) -> Path:
@@ -69,13 +75,16 @@ def hold_new(config: TrainConfig, stack: ExitStack) -> Path:
     while True:
         path = new_run(config)
         try:
-            stack.enter_context(hold(path))
-            return path
+            with ExitStack() as attempt:
+                attempt.enter_context(hold(path))
+                if config.overwrite or not any(path.glob("step-*")):
+                    stack.enter_context(attempt.pop_all())
+                    return path
         except RunError:
-            if config.run_name or any(path.glob("step-*")):
+            if config.run_name:
                 raise
-            # Two runs without a name began at once: the folder is there now, so the next name is
-            # another one.
+        # Another process was quicker: new_run refuses the name, or, where none was given, finds
+        # the next one.
 
 
 def clear_run(path: Path) -> None:
@@ -99,8 +108,8 @@ def next_run_name(ckpt_dir: Path, stem: str) -> str:
     return f"{stem}-{max(taken) + 1}"
 
 
-def find_resumed(config: TrainConfig, progress: Progress) -> Checkpoint | None:
-    """The checkpoint that --resume auto goes on with; None starts afresh."""
+def find_resumed(config: TrainConfig, progress: Progress) -> Run | None:
+    """The run that --resume auto goes on with; None starts afresh."""
     if config.resume == "never":
         return None
     if config.overwrite:
@@ -109,22 +118,44 @@ def find_resumed(config: TrainConfig, progress: Progress) -> Checkpoint | None:
             "One goes on with the run, the other replaces it: leave one out.",
         )
     ckpt_dir = Path(config.ckpt_dir)
-    for found in find_runs(ckpt_dir):
-        if config.run_name not in (None, found.name):
-            continue
-        step = found.pointer("latest")
-        assert step is not None
-        checkpoint = Checkpoint.open(step)
-        if config.run_name or checkpoint.train.get("mode") == config.mode:
-            return checkpoint
+    for run in find_runs(ckpt_dir):
+        if config.run_name == run.name:
+            return run
+        if config.run_name is None and _mode(run, progress) == config.mode:
+            return run
     what = f"run {config.run_name!r}" if config.run_name else f"{config.mode} run"
     progress.notice(f"there is no {what} under {ckpt_dir} to resume; starting afresh")
     return None
 
 
+def _mode(run: Run, progress: Progress) -> str | None:
+    """What a run trains on; None, and a notice, where its latest checkpoint does not tell."""
+    try:
+        return str(latest(run).train.get("mode"))
+    except CheckpointError as error:
+        progress.notice(f"passing over the run {run.name}: {error.message}")
+        return None
+
+
+def latest(run: Run) -> Checkpoint:
+    """A run's latest checkpoint, as config.json tells of it."""
+    step = run.pointer("latest")
+    if step is None:
+        raise CheckpointError(f"the run {run.path} has no checkpoint", "Train it: yocto train")
+    return Checkpoint.read(step)
+
+
 def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
     """The run's own settings, with what the user gives anew; what made its first weights stays."""
-    saved = TrainConfig.from_dict(checkpoint.train, f"{checkpoint.path}/config.json")
+    file = f"{checkpoint.path}/config.json"
+    saved = TrainConfig.from_dict(checkpoint.train, file)
+    shape = {name: getattr(saved, name) for name in MODEL_KNOBS}
+    vocab_size = checkpoint.model.vocab_size
+    if GPTConfig.from_dict({**shape, "vocab_size": vocab_size}, file) != checkpoint.model:
+        raise CheckpointError(
+            f"{file} is damaged: its train and its model tell of different models",
+            "Go on with another run, or train this one anew with --overwrite.",
+        )
     changed = [
         f"{name} {getattr(saved, name)} -> {getattr(config, name)}"
         for name in [*MODEL_KNOBS, "mode", "preset", "seed"]

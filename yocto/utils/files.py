@@ -55,7 +55,7 @@ def atomic_dir(path: Path) -> Iterator[Path]:
         for file in sorted(temporary.rglob("*")):
             if file.is_file():
                 file.chmod(0o666 & ~_umask())  # whatever made it: safetensors hides it from others
-                with file.open("rb") as opened:
+                with file.open("r+b") as opened:  # Windows syncs only what may be written
                     os.fsync(opened.fileno())
         fsync_dir(temporary)
         if path.exists():

@@ -14,24 +14,30 @@ class Held(Exception):
 
 
 @contextmanager
-def exclusive(file: Path) -> Iterator[None]:
-    """Hold `file` as a lock; it is made for that, and deleted at the end. Raises Held."""
-    handle = _take(file)
+def exclusive(file: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold `file` as a lock; it is made for that, and deleted at the end.
+
+    wait: until whoever has it gives it up; else Held is raised.
+    """
+    handle = _take(file, wait)
     try:
         yield
     finally:
-        with suppress(OSError):  # Windows deletes no open file
-            file.unlink()  # while it is still locked: nobody else's file goes
+        with suppress(OSError):  # Windows deletes no open file …
+            file.unlink()  # while it is still locked, so that nobody else's goes
         os.close(handle)
+        if os.name == "nt":
+            with suppress(OSError):  # … and none that another process has opened meanwhile
+                file.unlink()
 
 
-def _take(file: Path) -> int:
+def _take(file: Path, wait: bool) -> int:
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            _lock(handle)
+            _lock(handle, wait)
             # Whoever held it may have deleted the file between opening and locking.
-            if file.exists() and os.path.samestat(os.fstat(handle), file.stat()):
+            if _is_still(file, handle):
                 os.truncate(handle, 0)
                 os.write(handle, str(os.getpid()).encode())
                 return handle
@@ -45,7 +51,14 @@ def _take(file: Path) -> int:
         os.close(handle)
 
 
-def _lock(handle: int) -> None:
+def _is_still(file: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), file.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _lock(handle: int, wait: bool) -> None:
     """Lock an open file, or raise BlockingIOError."""
     try:
         import fcntl
@@ -54,14 +67,15 @@ def _lock(handle: int) -> None:
 
         os.lseek(handle, 1 << 20, os.SEEK_SET)
         try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            mode = msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK  # type: ignore[attr-defined]
+            msvcrt.locking(handle, mode, 1)  # type: ignore[attr-defined]
         except OSError as error:
             raise BlockingIOError from error
         finally:
             os.lseek(handle, 0, os.SEEK_SET)
         return
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         raise
     except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +62,19 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} can't be read as {path.suffix[1:]}: {what}", hint) from error
 
 
-def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
-    """KEY=VALUE texts as settings; values are read as YAML: 6 a number, true a truth."""
+def parse_assignments(assignments: Sequence[str], texts: Collection[str] = ()) -> dict[str, Any]:
+    """KEY=VALUE texts as settings; values are read as YAML: 6 a number, true a truth.
+
+    texts: keys that take a text, whose values are taken as they are: run_name=2024.
+    """
     values = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {assignment!r} is not KEY=VALUE", "Like --set n_layer=6.")
-        values[key.strip().replace("-", "_")] = _value(text)
+        name, value = key.strip().replace("-", "_"), _value(text)
+        as_it_is = name in texts and isinstance(value, bool | int | float) and value is not False
+        values[name] = text.strip() if as_it_is else value
     return values
 
 
@@ -86,7 +91,8 @@ def settings_line(name: str, value: Any) -> str:
 def _number(value: Any) -> Any:
     """YAML 1.1 takes 1e-3, without a dot, for a text; here it is a number."""
     if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+", value):
-        return float(value)
+        number = float(value)
+        return int(number) if number.is_integer() else number
     return value
 
 

@@ -1,0 +1,111 @@
+"""What encode, prepare-char and train share: texts to the token files of a folder."""
+
+from __future__ import annotations
+
+import shlex
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from yocto.dataset.encode import TokenMaker, write_dataset
+from yocto.dataset.text import find_text, read_documents
+from yocto.dataset.tokens import Meta, Tokens
+from yocto.errors import DataError
+from yocto.tokenizer.base import CORPUS_FILE, BaseTokenizer
+from yocto.utils.files import making, read_json
+from yocto.utils.lock import exclusive
+from yocto.utils.progress import Progress
+
+
+def data_dir_flag(folder: str, default: str) -> str:
+    """What the next command needs to find a folder that is not the default one."""
+    return "" if Path(folder) == Path(default) else f" --data-dir {shlex.quote(folder)}"
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """One process at a time makes the token files of a folder; another one waits."""
+    with ExitStack() as held:
+        with making(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(exclusive(folder / ".lock", wait=True))
+        yield
+
+
+def recorded_corpus(folder: Path) -> tuple[str, ...]:
+    """The text files that the tokenizer in this folder was trained on."""
+    hint = "Name the text: yocto encode --text-path FILE"
+    file = folder / CORPUS_FILE
+    if not file.is_file():
+        raise DataError(f"{folder} does not tell which text to encode", hint)
+    content = read_json(file, DataError, hint)
+    paths = content.get("paths") if isinstance(content, dict) else None
+    if not isinstance(paths, list) or not paths or not all(map(_can_be_text, paths)):
+        raise DataError(f"{file} is damaged", hint)
+    return tuple(paths)
+
+
+def _can_be_text(path: Any) -> bool:
+    """Whether a text may lie there; a device or a pipe might never end."""
+    if not isinstance(path, str):
+        return False
+    try:
+        mode = Path(path).stat().st_mode
+    except ValueError:  # no file can have that name
+        return False
+    except OSError:  # who reads it tells what is wrong
+        return True
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+
+
+def encode_files(
+    paths: Sequence[str],
+    tokenizer: BaseTokenizer,
+    out_dir: Path,
+    val_ratio: float,
+    made_by: str,
+    progress: Progress,
+) -> Meta:
+    """Read text files and write their token files."""
+    documents = list(read_documents(paths, tokenizer.separator))
+    return encode_documents(documents, tokenizer, out_dir, val_ratio, paths, made_by, progress)
+
+
+def encode_documents(
+    documents: Sequence[str],
+    tokenizer: BaseTokenizer,
+    out_dir: Path,
+    val_ratio: float,
+    paths: Sequence[str],
+    made_by: str,
+    progress: Progress,
+) -> Meta:
+    """Write the token files of documents; the tokenizer's encode goes to the dataset's writer."""
+    unknown = total = 0
+
+    def encode(text: str) -> Tokens:
+        nonlocal unknown, total
+        ids = tokenizer.encode_to_numpy(text)
+        if tokenizer.unk_id is not None:
+            unknown, total = unknown + int((ids == tokenizer.unk_id).sum()), total + len(ids)
+        return ids
+
+    maker = TokenMaker(encode, tokenizer.vocab_size, tokenizer.end_id, tokenizer.sha256)
+    meta = write_dataset(
+        documents,
+        maker,
+        out_dir,
+        val_ratio=val_ratio,
+        sources=[str(find_text(path)) for path in paths],
+        made_by=made_by,
+        progress=progress,
+    )
+    if unknown:
+        progress.notice(
+            f"{unknown / total:.2%} of the tokens are <unk>: this tokenizer does not know them, "
+            f"and bits per byte leave out what they hide. A larger --vocab-size helps; byte-bpe "
+            f"knows any text"
+        )
+    return meta
