@@ -101,10 +101,9 @@ def clear_run(path: Path) -> None:
 def next_run_name(ckpt_dir: Path, stem: str) -> str:
     """STEM-1, or the number after the highest one that is there."""
     taken = [0]
-    for path in ckpt_dir.glob(f"{stem}-*"):
-        number = path.name.removeprefix(f"{stem}-")
-        if number.isdecimal():
-            taken.append(int(number))
+    with making(ckpt_dir):  # a name too long for the disk, say
+        found = [path.name.removeprefix(f"{stem}-") for path in ckpt_dir.glob(f"{stem}-*")]
+    taken += [int(number) for number in found if number.isdecimal()]
     return f"{stem}-{max(taken) + 1}"
 
 
