@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import faulthandler
+import gc
 import itertools
 import json
 import os
@@ -137,7 +138,7 @@ def write_token_data() -> None:
 
 
 def train_config(mode: str, **knobs: Any) -> TrainConfig:
-    return tiny.train_config(mode=mode, block_size=48, max_iters=3, **knobs)
+    return tiny.train_config(mode=mode, block_size=48, max_iters=3, eval_iters=1, **knobs)
 
 
 def make_trainer(mode: str, tokenizer: BaseTokenizer) -> Trainer:
@@ -153,7 +154,7 @@ def make_trainer(mode: str, tokenizer: BaseTokenizer) -> Trainer:
 
 def corpus_of(tokenizer: BaseTokenizer) -> Corpus:
     ids = tokenizer.encode_to_numpy(TEXT)
-    return Corpus(ids[:-100], ids[-100:], val_bytes=100, documents=2, sha256="0" * 64)
+    return Corpus(ids[:-50], ids[-50:], val_bytes=50, documents=2, sha256="0" * 64)
 
 
 def write_run(mode: str, tokenizer: BaseTokenizer) -> None:
@@ -199,9 +200,9 @@ def use_text() -> None:
     documents = list(read_documents(["corpus.txt"]))
     tokenizer = BPETrainer(vocab_size=270).train(documents)
     WordTrainer(vocab_size=20).train(documents)
-    for known in (tokenizer, CharTokenizer(sorted(set().union(*documents)), [END_OF_TEXT])):
-        encode_documents(documents, known, Path("out"), 0.1, ["corpus.txt"], "encode", QUIET)
-        load_bin("out/train.bin")
+    CharTokenizer.train(documents)
+    encode_documents(documents, tokenizer, Path("out"), 0.1, ["corpus.txt"], "encode", QUIET)
+    load_bin("out/train.bin")
 
 
 def use_tokenizer() -> None:
@@ -649,6 +650,7 @@ def serve() -> None:
     """Do the jobs that come on standard input, each in a process of its own where that is cheap:
     torch is imported once, and the memory of one kind is not that of the next."""
     warm()
+    gc.freeze()  # a collection need not look at all of torch
     for line in sys.stdin:
         job = Job(**json.loads(line))
         status = 0

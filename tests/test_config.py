@@ -130,7 +130,7 @@ def test_a_text_that_is_too_short_or_too_long_or_holds_nul_is_refused(cls, f):
 
 
 WRONG = {
-    int: ["three", "3", 1.5, 2.0, True, [3], {}, float("nan")],
+    int: ["three", "3", 1.5, True, [3], {}, float("nan")],
     float: ["x", "0.5", True, [0.5], float("nan"), float("inf"), 1j],
     str: [5, 1.5, True, ["text"], b"text"],
     bool: [1, 0, "true", "yes", 1.0, []],
@@ -362,8 +362,8 @@ def test_a_shape_that_cannot_be_is_refused(shape, fault):
 def test_the_hint_on_a_bad_width_works():
     with pytest.raises(ConfigError) as caught:
         GPTConfig(n_embd=130, n_head=8)
-    assert "try n_embd 136" in caught.value.hint
-    GPTConfig(n_embd=136, n_head=4)
+    assert "try n_embd 144" in caught.value.hint
+    GPTConfig(n_embd=144, n_head=8)
 
 
 def test_odd_heads_are_fine_without_rotation():

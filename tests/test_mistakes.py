@@ -204,7 +204,7 @@ MISTAKES = {
         "sample --device cuda:77", ("finds no device 'cuda:77'", "--device auto"), status=2
     ),
     "a width that the heads can't share": Mistake(
-        "train --run-name w --n-embd 130", ("130 is not a multiple of n_head 4", "132"), status=2
+        "train --run-name w --n-embd 130", ("130 is not a multiple of n_head 4", "136"), status=2
     ),
     "two lengths at once": Mistake(
         "train --minutes 1 --max-iters 5", ("the same in two ways", "--minutes or"), status=2
@@ -235,6 +235,19 @@ MISTAKES = {
     ),
     "a vocabulary smaller than the bytes": Mistake(
         "train-tokenizer --vocab-size 100", ("100", "at least 257"), status=2
+    ),
+    "a split pattern that is none": Mistake(
+        "train-tokenizer --text-path book.txt --pattern gpt5 --out-dir data/new",
+        ("there is no split pattern 'gpt5'", "'gpt4"),
+    ),
+    "a flag of another command": Mistake(
+        "train --text-path book.txt",
+        ("has no option --text-path", "belongs to yocto quickstart, prepare-char"), status=2,
+    ),
+    "an output in the place of its input": Mistake(
+        "prepare-char --text-path data/mine/train.bin --out-dir data/mine",
+        ("data/mine/train.bin would be overwritten", "--out-dir"),
+        write("data/mine/train.bin", "a text of mine\n" * 99),
     ),
     "a regex that is none": Mistake(
         "train-tokenizer --text-path book.txt --pattern '(' --out-dir data/new",
@@ -644,3 +657,45 @@ def test_two_trainings_without_a_name_at_once_get_two_names(home: Path) -> None:
         process.communicate()
     names = {file.parent.name for file in home.glob("checkpoints/*/latest")}
     assert names == {"char-1", "token-1", "token-2", "token-3"}
+
+
+def test_a_run_that_is_being_replaced_stays_until_the_new_one_has_a_checkpoint(
+    home: Path, yocto
+) -> None:
+    long = [*SMALL, "--max-iters", "100000", "--eval-interval", "100000"]
+    metrics = home / "checkpoints" / "token-1" / "metrics.jsonl"
+    before = metrics.read_bytes()
+    new = subprocess.Popen(
+        [sys.executable, "-m", "yocto", "train", "--run-name", "token-1", "--overwrite", *long],
+        cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not metrics.exists() or metrics.read_bytes() == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    new.kill()
+    new.wait(60)
+    sampled = yocto("sample", "--ckpt", "token-1", "--max-new-tokens", "3", "--json")
+    assert sampled.exit_code == 0, sampled.stderr
+    replaced = yocto("train", "--run-name", "token-1", "--overwrite", *SMALL)
+    assert replaced.exit_code == 0, replaced.stderr
+    steps = {step.name for step in (home / "checkpoints" / "token-1").glob("step-*")}
+    assert max(steps) == "step-000004"
+    assert not list((home / "checkpoints" / "token-1").glob(".*"))
+
+
+def test_the_tokenizer_that_makes_room_for_another_kind_is_named(home: Path, yocto) -> None:
+    result = yocto("train-tokenizer", "--kind", "word", "--text-path", "book.txt", "--quiet")
+    assert "note: the byte-bpe tokenizer in data/token makes room for the word one" in result.stderr
+
+
+def test_a_full_disk_under_standard_output_is_one_line(home: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    for arguments in (["train", "--help"], ["--version"], ["sample", "--max-new-tokens", "3"]):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "yocto", *arguments],
+                cwd=home, stdout=full, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+        check_complaint(done.returncode, "", done.stderr, "No space left")

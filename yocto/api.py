@@ -201,7 +201,7 @@ class Chat:
         limit = max_ctx_tokens or max(1, lm.block_size * 2 // 3)
         self.session = ChatSession(
             lambda text: lm.tokenizer.encode(text, allowed_special="none"),
-            min(limit, lm.block_size), system_prompt,
+            min(limit, lm.block_size), system_prompt, lm.block_size,
         )  # fmt: skip
         self._generator = make_generator(config.seed)
 

@@ -11,7 +11,6 @@ from yocto.checkpoint import Checkpoint, Run, find_checkpoint
 from yocto.config import TrainConfig
 from yocto.errors import RunError
 from yocto.training.runs import (
-    clear_run,
     find_resumed,
     latest,
     new_run,
@@ -96,7 +95,14 @@ def test_what_the_user_gives_anew_counts_and_the_rest_is_the_run_s_own(project):
     assert same == saved
 
 
-def test_clearing_leaves_what_is_not_the_run_s(project):
+def test_a_replaced_run_stays_until_the_new_one_has_a_step(project):
     (project.run / "notes.txt").write_text("mine")
-    clear_run(project.run)
-    assert [p.name for p in project.run.iterdir()] == ["notes.txt"]
+    run, step = Run(project.run), project.step
+    run.set_aside()
+    assert not (project.run / "metrics.jsonl").exists()
+    assert run.pointer("latest") == step
+    assert Checkpoint.open(step).load_model()
+    shutil.copytree(step, project.run / "step-000001")
+    run.keep_only(1)
+    assert {p.name for p in project.run.iterdir()} == {"notes.txt", "latest", "step-000001"}
+    assert run.pointer("latest") == project.run / "step-000001"

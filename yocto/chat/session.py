@@ -11,14 +11,20 @@ from yocto.errors import ChatError
 class ChatSession:
     """Keeps all turns; trims what the model sees by whole turns, the oldest first.
 
-    encode: text -> ids. max_tokens: most ids of conversation, the system prompt included.
+    encode: text -> ids. max_tokens: most ids of conversation, the system prompt included. most:
+    what max_tokens may be at the highest.
     """
 
     def __init__(
-        self, encode: Callable[[str], list[int]], max_tokens: int, system_prompt: str = ""
+        self,
+        encode: Callable[[str], list[int]],
+        max_tokens: int,
+        system_prompt: str = "",
+        most: int = 1 << 30,
     ) -> None:
         self.encode = encode
         self.max_tokens = max_tokens
+        self.most = most
         self.system_prompt = system_prompt
         self.messages: list[Message] = []
 
@@ -33,7 +39,8 @@ class ChatSession:
             raise ChatError(
                 f"the message is {len(ids)} tokens long with what surrounds it, and the model is "
                 f"shown at most {self.max_tokens}",
-                "Say it in fewer words, or raise --max-ctx-tokens.",
+                "Say it in fewer words"
+                + (", or raise --max-ctx-tokens." if self.max_tokens < self.most else "."),
             )
         messages = [*self.messages, message]
         # One exchange (a question and its answer) after the other goes, until the rest fits.

@@ -19,8 +19,9 @@ from yocto.config import nearest
 from yocto.errors import CheckpointError
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
-from yocto.utils.files import atomic_dir, sha256_file, write_json, write_text
+from yocto.utils.files import atomic_dir, remove, sha256_file, write_json, write_text
 
+RECORDS = ("metrics.jsonl", "config.yaml")  # of a run, beside its checkpoints
 STEP = re.compile(r"step-[0-9]{6,10}")
 
 
@@ -80,6 +81,21 @@ class Run:
     def mark_best(self, step: int) -> None:
         """Let `best` name a step that is saved."""
         write_text(self.path / "best", f"step-{step:06d}\n")
+
+    def set_aside(self) -> None:
+        """Make room for a new run of this name: the checkpoints of the old one stay, and `latest`
+        and `best` name them, until `keep_only`."""
+        for name in RECORDS:
+            if (self.path / name).exists():
+                (self.path / name).replace(self.path / f".{name}.replaced")
+
+    def keep_only(self, step: int) -> None:
+        """Delete what an older run of this name left, now that a step of the new one is saved."""
+        for folder in self.path.glob("step-*"):
+            if folder.name != f"step-{step:06d}":
+                shutil.rmtree(folder, ignore_errors=True)
+        for name in ("best", *(f".{name}.replaced" for name in RECORDS)):
+            remove(self.path / name)
 
     def prune(self) -> None:
         """Delete the steps that neither `latest` nor `best` names, and what a kill left half

@@ -30,9 +30,11 @@ class Group(TyperGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Parse, run and exit."""
-        kwargs["standalone_mode"] = False
+        sys.exit(guarded(lambda: self._status(*args, **kwargs), debug=False))
+
+    def _status(self, *args: Any, **kwargs: Any) -> int:
         try:
-            status = super().main(*args, **kwargs)
+            status = super().main(*args, **{**kwargs, "standalone_mode": False})
         except Exception as error:
             # What Typer raises for wrong usage, told by its shape: its class has no public name.
             if not hasattr(error, "format_message"):
@@ -41,8 +43,9 @@ class Group(TyperGroup):
                 error.show()  # type: ignore[attr-defined]
             else:
                 complain(*usage_error(error, kwargs.get("args") or sys.argv[1:]))
-            status = 2
-        sys.exit(status if isinstance(status, int) else 0)
+            return 2
+        sys.stdout.flush()  # here, where a full disk can still be told
+        return status if isinstance(status, int) else 0
 
 
 def make_app() -> typer.Typer:

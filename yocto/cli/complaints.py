@@ -10,8 +10,10 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
+from yocto.cli.options import flag_of
 from yocto.cli.table import COMMANDS
 from yocto.config import nearest
 from yocto.errors import ConfigError, YoctoError
@@ -25,8 +27,7 @@ def guarded(execute: Callable[[], int], debug: bool) -> int:
         complain("interrupted")
         return 130
     except BrokenPipeError:
-        # The reader went away (`| head`); point stdout elsewhere, so that exiting stays silent.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # the reader went away (`| head`)
         return 0
     except Exception as error:
         known = _explained(error)
@@ -34,8 +35,16 @@ def guarded(execute: Callable[[], int], debug: bool) -> int:
             raise
         if debug:
             traceback.print_exc()
+        if isinstance(error, OSError) and error.filename is None:  # standard output's disk is full
+            _drop_output()
         complain(f"error: {known.message}", known.hint)
         return 2 if isinstance(known, ConfigError) else 1
+
+
+def _drop_output() -> None:
+    """Point standard output elsewhere, so that Python's last flush stays silent."""
+    with suppress(OSError, ValueError):  # where it is no real file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
@@ -53,6 +62,9 @@ def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
         if path == "yocto" and typed in names:
             return f"error: {message}", f"Options go behind the command: yocto {typed} {option}"
         known = [name.lstrip("-") for name in getattr(error, "possibilities", None) or ()]
+        owners = [c.name for c in COMMANDS if option in map(flag_of, c.config.__dataclass_fields__)]
+        if owners:
+            return f"error: {message}", f"It belongs to yocto {', '.join(owners)}. {hint}"
         near = nearest(option.lstrip("-"), known)
         near = near and f"--{near}"
     elif message.startswith("No such command"):

@@ -30,7 +30,10 @@ def prepare_data(
     file = find_tokenizer(place)
     if file is None:
         command = "yocto prepare-char" if config.mode == "char" else "yocto train-tokenizer"
-        raise DataError(f"there is no tokenizer in {place}", f"Make it first: {command}")
+        where = (
+            f" --out-dir {shlex.quote(place)}" if config.data_dir or config.tokenizer_path else ""
+        )
+        raise DataError(f"there is no tokenizer in {place}", f"Make it first: {command}{where}")
     tokenizer = load_tokenizer(file)
     if (tokenizer.kind == "char") != (config.mode == "char"):
         other = "char" if tokenizer.kind == "char" else "token"

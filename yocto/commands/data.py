@@ -12,16 +12,35 @@ from typing import Any
 from yocto.dataset.encode import TokenMaker, write_dataset
 from yocto.dataset.text import find_text, read_documents
 from yocto.dataset.tokens import Meta, Tokens
-from yocto.errors import DataError
-from yocto.tokenizer.base import CORPUS_FILE, BaseTokenizer
+from yocto.errors import DataError, TokenizerError
+from yocto.tokenizer.base import CORPUS_FILE, TOKENIZER_FILES, BaseTokenizer
+from yocto.tokenizer.store import find_tokenizer, load_tokenizer
 from yocto.utils.files import making, read_json
 from yocto.utils.lock import exclusive
 from yocto.utils.progress import Progress
+
+OUTPUTS = ("train.bin", "val.bin", "meta.json", CORPUS_FILE, *TOKENIZER_FILES)
 
 
 def data_dir_flag(folder: str, default: str) -> str:
     """What the next command needs to find a folder that is not the default one."""
     return "" if Path(folder) == Path(default) else f" --data-dir {shlex.quote(folder)}"
+
+
+def check_outputs(folder: Path, texts: Sequence[str], kind: str, progress: Progress) -> None:
+    """Before a folder is written: raise a DataError where a text lies in the place of a file to
+    come, and say which other kind of tokenizer makes room."""
+    outputs = {(folder / name).resolve() for name in OUTPUTS}
+    for text in texts:
+        if find_text(text).resolve() in outputs:
+            raise DataError(f"{text} would be overwritten", "Choose another folder: --out-dir")
+    try:
+        found = find_tokenizer(folder)
+        old = load_tokenizer(found).kind if found else kind
+    except TokenizerError:  # what lies there is no tokenizer
+        return
+    if old != kind:
+        progress.notice(f"the {old} tokenizer in {folder} makes room for the {kind} one")
 
 
 @contextmanager
@@ -103,8 +122,9 @@ def encode_documents(
         progress=progress,
     )
     if unknown:
+        share = max(0.0001, unknown / total)
         progress.notice(
-            f"{unknown / total:.2%} of the tokens are <unk>: this tokenizer does not know them, "
+            f"{share:.2%} of the tokens are <unk>: this tokenizer does not know them, "
             f"and bits per byte leave out what they hide. A larger --vocab-size helps; byte-bpe "
             f"knows any text"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from yocto.commands.data import encode_files, recorded_corpus, writing
+from yocto.commands.data import check_outputs, encode_files, recorded_corpus, writing
 from yocto.config import EncodeConfig
 from yocto.dataset.tokens import Meta
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
@@ -44,6 +44,7 @@ def run(config: EncodeConfig, progress: Progress) -> Encoded:
     assert found is not None
     paths = config.text_path or recorded_corpus(found.parent)
     out_dir = Path(config.out_dir) if config.out_dir is not None else found.parent
+    check_outputs(out_dir, paths, tokenizer.kind, progress)
     with writing(out_dir):
         meta = encode_files(paths, tokenizer, out_dir, config.val_ratio, "encode", progress)
         if out_dir.resolve() != found.parent.resolve():

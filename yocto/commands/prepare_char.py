@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from yocto.commands.data import data_dir_flag, encode_documents, writing
+from yocto.commands.data import check_outputs, data_dir_flag, encode_documents, writing
 from yocto.commands.encode import Encoded
 from yocto.config import END_OF_TEXT, PrepareCharConfig
 from yocto.dataset.text import read_documents
@@ -34,6 +34,7 @@ def run(config: PrepareCharConfig, progress: Progress) -> Prepared:
     # The separator's text inside a line is plain text, so its characters count too.
     tokenizer = CharTokenizer(sorted(set().union(*documents)), special)
     out_dir = Path(config.out_dir)
+    check_outputs(out_dir, config.text_path, tokenizer.kind, progress)
     with writing(out_dir):
         meta = encode_documents(
             documents, tokenizer, out_dir, config.val_ratio, config.text_path, "prepare-char",

@@ -15,6 +15,7 @@ from yocto.config import (
     TrainConfig,
     TrainTokenizerConfig,
 )
+from yocto.training.plan import duration
 from yocto.training.runs import next_run_name
 from yocto.utils.progress import Progress
 
@@ -35,14 +36,15 @@ class Quickstart:
         """The result in words."""
         if self.exit_code:
             return self.training.summary()
+        flag = self.training.flag
         return [
             *self.training.summary()[:-1],
             "",
             self.sample,
             "",
-            "next: yocto chat                        talk to it",
-            '      yocto sample --prompt "Courage"   let it go on from your words',
-            "      yocto train --help                make a better one",
+            f"next: yocto chat{flag}    to talk to it",
+            f"      yocto sample{flag}    to let it write more",
+            "      yocto train --help    to make a better one",
         ]
 
 
@@ -64,7 +66,7 @@ def run(config: QuickstartConfig, progress: Progress) -> Quickstart:
     for line in shown:
         progress.say(line)
 
-    progress.say(f"2 of 3: training for {config.minutes:g} minutes")
+    progress.say(f"2 of 3: training for {duration(config.minutes * 60)}")
     name = next_run_name(Path(config.ckpt_dir), "quickstart")
     training = train.run(
         TrainConfig(

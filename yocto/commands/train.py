@@ -29,7 +29,6 @@ from yocto.training.plan import (
 )
 from yocto.training.runs import (
     MODEL_KNOBS,
-    clear_run,
     find_resumed,
     hold,
     hold_new,
@@ -58,6 +57,11 @@ class Trained:
     finished_before: bool = False
 
     @property
+    def flag(self) -> str:
+        """What sample and chat need to find the run's folder."""
+        return ckpt_dir_flag(str(Path(self.run).parent))
+
+    @property
     def exit_code(self) -> int:
         """130 for a run that was interrupted."""
         return 0 if self.finished_before or self.val_loss is not None else 130
@@ -78,7 +82,7 @@ class Trained:
             f"done in {duration(self.seconds)}: validation loss {self.val_loss:.3f}, "
             f"{self.val_bits_per_byte:.3f} bits per byte (whole split)",
             f"saved in {self.run} (best step: {self.best_step})",
-            "next: yocto sample, or yocto chat",
+            f"next: yocto sample{self.flag}, or yocto chat{self.flag}",
         ]
 
 
@@ -130,7 +134,7 @@ def _train(
         progress.say(f"going on with {path} at step {checkpoint.step}")
     _announce(trainer, progress)
     if checkpoint is None:
-        clear_run(path)
+        Run(path).set_aside()
     write_text(path / "config.yaml", _settings_file(path, trainer.config))
     return _trained(path, trainer, trainer.fit())
 
@@ -164,10 +168,13 @@ def _finished(path: Path, checkpoint: Checkpoint, config: TrainConfig) -> Traine
 
 
 def _resume_command(path: Path, config: TrainConfig) -> str:
-    folder = config.ckpt_dir
-    folder = "" if folder == "checkpoints" else f" --ckpt-dir {shlex.quote(folder)}"
-    name = shlex.quote(path.name)
+    name, folder = shlex.quote(path.name), ckpt_dir_flag(config.ckpt_dir)
     return f"yocto train --mode {config.mode} --run-name {name}{folder} --resume auto"
+
+
+def ckpt_dir_flag(folder: str) -> str:
+    """What a command needs to find runs that don't lie in the default folder."""
+    return "" if Path(folder) == Path("checkpoints") else f" --ckpt-dir {shlex.quote(folder)}"
 
 
 # ---------------------------------------------------------------------------------------- model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from yocto.commands.data import data_dir_flag
+from yocto.commands.data import check_outputs, data_dir_flag
 from yocto.config import TrainTokenizerConfig
 from yocto.dataset.text import find_text, read_documents
 from yocto.tokenizer.base import CORPUS_FILE
@@ -52,8 +52,9 @@ def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
             "other programs that open tokenizer.json may read this regex differently; the named "
             "patterns are checked to give equal ids"
         )
-    tokenizer = trainer.train(documents, progress)
     out_dir = Path(config.out_dir)
+    check_outputs(out_dir, config.text_path, config.kind, progress)
+    tokenizer = trainer.train(documents, progress)
     tokenizer.save(out_dir)
     write_json(
         out_dir / CORPUS_FILE, {"paths": [str(find_text(p).absolute()) for p in config.text_path]}

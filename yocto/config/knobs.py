@@ -243,7 +243,7 @@ def _is_text(f: dataclasses.Field[Any], value: Any) -> bool:
 def _checked_number(f: dataclasses.Field[Any], hint: Any, kind: Any, value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _Unfit(f, hint)
-    if kind is int and isinstance(value, float):
+    if kind is int and isinstance(value, float) and not value.is_integer():  # 1e4 is whole
         raise _Unfit(f, hint)
     try:
         value = kind(value)

@@ -86,10 +86,11 @@ class GPTConfig(ModelConfig):
         n_kv_head = self.n_kv_head
         assert n_kv_head is not None
         if self.n_embd % self.n_head:
+            step = self.n_head * (2 if self.position == "rope" else 1)
             raise ConfigError(
                 f"n_embd {self.n_embd} is not a multiple of n_head {self.n_head}",
                 f"Each head takes n_embd / n_head channels: try n_embd "
-                f"{-(-self.n_embd // self.n_head) * self.n_head}.",
+                f"{-(-self.n_embd // step) * step}.",
             )
         if self.n_head % n_kv_head:
             raise ConfigError(

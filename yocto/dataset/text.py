@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def read_text(path: str | Path, hint: str = "Check --text-path.") -> str:
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not valid UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}",
-            f"Convert it first: iconv -f LATIN1 -t UTF-8 {path} > converted.txt",
+            f"Convert it first: iconv -f LATIN1 -t UTF-8 {shlex.quote(str(path))} > converted.txt",
         ) from error
 
 

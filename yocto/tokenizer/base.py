@@ -279,7 +279,10 @@ def token_table(vocab: Mapping[bytes, int], special: Mapping[str, int]) -> dict[
 
 def unknown_id(token_id: int, vocab_size: int) -> TokenizerError:
     """The error for an id that no token has."""
-    return TokenizerError(f"id {token_id} is not in the vocabulary of {vocab_size}")
+    return TokenizerError(
+        f"id {token_id} is not in the vocabulary of {vocab_size}",
+        "These ids come from another tokenizer.",
+    )
 
 
 def plain_ints(ids: Iterable[int]) -> Iterable[int]:

@@ -26,7 +26,12 @@ def make_normalizer(form: Normalization) -> Callable[[str], str]:
 
 
 def check_text(text: str) -> None:
-    """Raise a TokenizerError for a lone surrogate: half a character, which UTF-8 can't hold."""
+    """Raise a TokenizerError for what is no text, and for a lone surrogate: half a character, which
+    UTF-8 can't hold."""
+    if not isinstance(text, str):
+        raise TokenizerError(
+            f"a text is needed, not {type(text).__name__}", "Bytes are for encode_bytes."
+        )
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import regex
 
+from yocto.config import nearest
 from yocto.errors import TokenizerError
 from yocto.tokenizer.normalize import check_text
 from yocto.tokenizer.special import split_special
@@ -64,6 +65,13 @@ def make_splitter(pattern: str) -> Callable[[str], list[str]]:
     """
     expression = pattern_regex(pattern)
     _check_size(expression)
+    if regex.fullmatch(r"[A-Za-z0-9_-]+", expression):  # a word splits no text
+        close = nearest(pattern, list(NAMED_PATTERNS))
+        known = ", ".join(NAMED_PATTERNS)
+        hint = f"Did you mean {close!r}? " if close else ""
+        raise TokenizerError(
+            f"there is no split pattern {pattern!r}", f"{hint}There are {known}, or any regex."
+        )
     try:
         compiled = regex.compile(expression)
         if compiled.flags & regex.REVERSE:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -85,17 +84,6 @@ def hold_new(config: TrainConfig, stack: ExitStack) -> Path:
                 raise
         # Another process was quicker: new_run refuses the name, or, where none was given, finds
         # the next one.
-
-
-def clear_run(path: Path) -> None:
-    """Delete what an older run left in the folder of a new one, once nothing can refuse the new one
-    any more."""
-    names = ("latest", "best", "metrics.jsonl", "config.yaml")
-    for old in (*path.glob("step-*"), *(path / name for name in names)):
-        if old.is_dir():
-            shutil.rmtree(old)
-        else:
-            old.unlink(missing_ok=True)
 
 
 def next_run_name(ckpt_dir: Path, stem: str) -> str:

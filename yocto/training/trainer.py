@@ -106,6 +106,7 @@ class Trainer:
         self.loss_steps = 0
         self.grad_norm = torch.zeros(())
         self._saved_step: int | None = None
+        self._resumed = False
         self._stopped: Callable[[], bool] = lambda: False
         self._evaluate_first = False  # a resumed run's step lacks its evaluation
         if config.compile:
@@ -158,6 +159,7 @@ class Trainer:
                 "Start it anew with --overwrite.",
             ) from error
         self._saved_step = self.step
+        self._resumed = True
         self._evaluate_first = self.metrics.rewind(self.step)
 
     def save(self) -> None:
@@ -172,6 +174,8 @@ class Trainer:
             self.step, self.model, self.tokenizer, self.config.to_dict(), self.corpus.documents,
             self.state(),
         )  # fmt: skip
+        if self._saved_step is None and not self._resumed:
+            self.run.keep_only(self.step)
         self._saved_step = self.step
 
     # -------------------------------------------------------------------------------------- loop

@@ -56,7 +56,7 @@ def read_settings(path: Path) -> dict[str, Any]:
             return {}
         if not isinstance(content, dict):
             raise ConfigError(f"{path} holds no table of settings", hint)
-        return {str(key).replace("-", "_"): _number(value) for key, value in content.items()}
+        return {str(key).replace("-", "_"): value for key, value in content.items()}
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         what = " ".join(str(error).split())
         raise ConfigError(f"{path} can't be read as {path.suffix[1:]}: {what}", hint) from error
@@ -88,14 +88,6 @@ def settings_line(name: str, value: Any) -> str:
     return str(yaml.safe_dump({name: value})).strip()
 
 
-def _number(value: Any) -> Any:
-    """YAML 1.1 takes 1e-3, without a dot, for a text; here it is a number."""
-    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+", value):
-        number = float(value)
-        return int(number) if number.is_integer() else number
-    return value
-
-
 class _Loader(yaml.SafeLoader):
     """YAML as flat as settings are: a list of aliases of lists of aliases grows to gigabytes, and
     lists in lists by the hundred take seconds each."""
@@ -115,6 +107,14 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+# YAML 1.1 takes 1e-3, without a dot, for a text; here it is a number, but where it is quoted.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
 def _read_yaml(text: str) -> Any:
     """YAML as a value. Raises ValueError, RecursionError or YAMLError."""
     try:
@@ -129,7 +129,5 @@ def _value(text: str) -> Any:
         value = _read_yaml(text)
     except (ValueError, RecursionError, yaml.YAMLError):
         return text
-    if isinstance(value, str) and value == text.strip():  # quotes say that it is a text
-        return _number(value)
     # A date or a time of day is nothing that a knob takes; 2024-11-21 may well be a run's name.
     return value if isinstance(value, int | float | str | list | None) else text
