@@ -75,7 +75,8 @@ def _missing(
     the user has to make them."""
     command = (
         "yocto prepare-char" if config.mode == "char"
-        else f"yocto encode --tokenizer-path {file} --out-dir {data_dir}"
+        else "yocto encode --tokenizer-path "
+        f"{shlex.quote(str(file))} --out-dir {shlex.quote(str(data_dir))}"
     )  # fmt: skip
     if not (data_dir / "meta.json").is_file():
         if config.mode == "char" or any(data_dir.glob("*.bin")):

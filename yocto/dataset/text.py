@@ -36,7 +36,10 @@ def read_text(path: str | Path, hint: str = "Check --text-path.") -> str:
     except OSError as error:
         raise DataError(f"can't read {path}: {error.strerror or error}", hint) from error
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:8192]:
-        raise DataError(f"{path} is not UTF-8 text but binary (or UTF-16) data", hint)
+        raise DataError(
+            f"{path} is not UTF-8 text but binary (or UTF-16) data",
+            f"If it is UTF-16: iconv -f UTF-16 -t UTF-8 {shlex.quote(str(path))} > converted.txt",
+        )
     try:
         return data.decode("utf-8-sig")  # without the byte order mark that some editors write
     except UnicodeDecodeError as error:

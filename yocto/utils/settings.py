@@ -44,11 +44,11 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise ConfigError(f"can't read {path}: {error.strerror or error}", hint) from error
     try:
         text = data.decode("utf-8")
-        if path.suffix == ".toml":
+        if path.suffix.lower() == ".toml":
             content: Any = tomllib.loads(text)
-        elif path.suffix == ".json":
+        elif path.suffix.lower() == ".json":
             content = json.loads(text)
-        elif path.suffix in (".yaml", ".yml"):
+        elif path.suffix.lower() in (".yaml", ".yml"):
             content = _read_yaml(text)
         else:
             raise ConfigError(f"{path} is no .yaml, .toml or .json file", hint)
