@@ -196,6 +196,15 @@ def test_missing_token_files_are_made_and_told(token: Project, many_documents: P
     assert read_meta(token.data).made_by == "train"
 
 
+def test_a_corpus_that_has_moved_is_told_with_the_command_that_names_it(token: Project) -> None:
+    forget_data(token)
+    (token.data / "corpus.json").write_text('{"paths": ["/nowhere/moved.txt"]}')
+    with pytest.raises(DataError, match=r"no text file /nowhere/moved\.txt") as caught:
+        run(token, Recorder(), **SHORT)
+    assert "yocto encode --tokenizer-path" in caught.value.hint
+    assert caught.value.hint.endswith("--text-path FILE")
+
+
 def test_fresh_token_files_are_left_alone(token: Project) -> None:
     before = (token.data / "train.bin").stat().st_mtime_ns
     run(token, **SHORT)

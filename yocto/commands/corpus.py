@@ -65,7 +65,8 @@ def _freshen(
             tell = progress.notice if stale else progress.say
             tell(f"{reason}: encoding {', '.join(paths)}")
             val_ratio = EncodeConfig().val_ratio
-            encode_files(paths, tokenizer, data_dir, val_ratio, "train", progress)
+            hint = f"Say where it is now: {_encode_command(file, data_dir)} --text-path FILE"
+            encode_files(paths, tokenizer, data_dir, val_ratio, "train", progress, hint)
 
 
 def _missing(
@@ -73,11 +74,8 @@ def _missing(
 ) -> str | None:
     """Why token files have to be made; None when they are there and fit. Raises DataError where
     the user has to make them."""
-    command = (
-        "yocto prepare-char" if config.mode == "char"
-        else "yocto encode --tokenizer-path "
-        f"{shlex.quote(str(file))} --out-dir {shlex.quote(str(data_dir))}"
-    )  # fmt: skip
+    is_char = config.mode == "char"
+    command = "yocto prepare-char" if is_char else _encode_command(file, data_dir)
     if not (data_dir / "meta.json").is_file():
         if config.mode == "char" or any(data_dir.glob("*.bin")):
             raise DataError(f"{data_dir} has no meta.json", f"Encode the text: {command}")
@@ -92,6 +90,11 @@ def _missing(
             f"Encode the text anew: {command}",
         )
     return f"the tokenizer has changed since the token files in {data_dir} were made"
+
+
+def _encode_command(file: Path, data_dir: Path) -> str:
+    tokenizer, folder = shlex.quote(str(file)), shlex.quote(str(data_dir))
+    return f"yocto encode --tokenizer-path {tokenizer} --out-dir {folder}"
 
 
 def open_corpus(data_dir: Path, tokenizer: BaseTokenizer) -> Corpus:

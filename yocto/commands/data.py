@@ -86,9 +86,10 @@ def encode_files(
     val_ratio: float,
     made_by: str,
     progress: Progress,
+    hint: str = "Check --text-path.",
 ) -> Meta:
-    """Read text files and write their token files."""
-    documents = list(read_documents(paths, tokenizer.separator))
+    """Read text files and write their token files. hint: what to do where one can't be read."""
+    documents = list(read_documents(paths, tokenizer.separator, hint))
     return encode_documents(documents, tokenizer, out_dir, val_ratio, paths, made_by, progress)
 
 

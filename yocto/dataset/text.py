@@ -49,7 +49,9 @@ def read_text(path: str | Path, hint: str = "Check --text-path.") -> str:
         ) from error
 
 
-def read_documents(paths: Sequence[str | Path], separator: str = END_OF_TEXT) -> Iterator[str]:
+def read_documents(
+    paths: Sequence[str | Path], separator: str = END_OF_TEXT, hint: str = "Check --text-path."
+) -> Iterator[str]:
     """The documents of text files, in order.
 
     A line that is exactly the separator ends a document and belongs to none; so does a file's end.
@@ -58,10 +60,10 @@ def read_documents(paths: Sequence[str | Path], separator: str = END_OF_TEXT) ->
     line = regex.compile(rf"^{regex.escape(separator)}(?:\r?\n|\Z)", regex.MULTILINE)
     found = False
     for path in paths:
-        for document in line.split(read_text(path)):
+        for document in line.split(read_text(path, hint)):
             if document and not document.isspace():
                 found = True
                 yield document
     if not found:
         files = ", ".join(str(find_text(path)) for path in paths) or "no file"
-        raise DataError(f"there is no text in {files}", "Check --text-path.")
+        raise DataError(f"there is no text in {files}", hint)
