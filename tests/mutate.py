@@ -480,6 +480,8 @@ def _odd_tensor(value: Any, rng: Random) -> Any:
     """A tensor of the same shape that is made otherwise, or holds other numbers."""
     import torch
 
+    if value.numel() > 1 << 20:  # a damaged one: copying it would take for ever
+        return None
     number = rng.choice((math.nan, math.inf, -1.0, 0.0, 1e38, 255.0))
     return rng.choice((
         lambda: torch.full_like(value, number if value.is_floating_point() else 255),

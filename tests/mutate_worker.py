@@ -511,9 +511,9 @@ def run(job: Job) -> Report:
         for number in range(job.first, job.first + job.count):
             os.lseek(at, 0, os.SEEK_SET)
             os.write(at, b"%9d" % number)
-            damage_one(kind, job, number, whole)
             faulthandler.dump_traceback_later(job.seconds, exit=True, file=stuck)
             try:
+                damage_one(kind, job, number, whole)
                 fault = use_one(kind, report)
             finally:
                 faulthandler.cancel_dump_traceback_later()
