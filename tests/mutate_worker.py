@@ -23,6 +23,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,37 @@ def write_tiktoken() -> None:
     encode = base64.b64encode
     lines = [f"{encode(token).decode()} {i}\n" for token, i in vocab.items()]
     Path("small.tiktoken").write_text("".join(lines))
+
+
+def write_unigram() -> None:
+    """A tokenizer.json that only `tokenizers` understands."""
+    import tokenizers
+    from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+    theirs = tokenizers.Tokenizer(models.Unigram())
+    replace = normalizers.Replace(tokenizers.Regex(" {2,}"), " ")
+    theirs.normalizer = normalizers.Sequence([normalizers.NFKC(), replace])
+    theirs.pre_tokenizer = pre_tokenizers.Metaspace()
+    theirs.decoder = decoders.Metaspace()
+    special = ["<unk>", "<s>", "</s>"]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=120, special_tokens=special, unk_token="<unk>", show_progress=False
+    )
+    theirs.train_from_iterator([TEXT], trainer)
+    theirs.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    Path("tokenizer.json").write_text(theirs.to_str(), encoding="utf-8")
+
+
+def write_sentencepiece() -> None:
+    import sentencepiece
+
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXT.split("\n")), model_prefix="tokenizer", vocab_size=330,
+        byte_fallback=True, hard_vocab_limit=False, minloglevel=2, num_threads=1,
+    )  # fmt: skip
+    Path("tokenizer.vocab").unlink()
 
 
 def write_char_data() -> None:
@@ -384,6 +416,14 @@ KINDS: dict[str, Kind] = {
     ),
     "char": Kind(lambda: write_tokenizer(char()), {"vocab.json": "json"}, use_tokenizer),
     "tiktoken": Kind(write_tiktoken, {"small.tiktoken": "lines"}, use_tokenizer),
+    **{
+        name: Kind(write, damaged, use_tokenizer)
+        for name, write, package, damaged in (
+            ("unigram", write_unigram, "tokenizers", TOKENIZER),
+            ("sentencepiece", write_sentencepiece, "sentencepiece", {"tokenizer.model": "bytes"}),
+        )
+        if find_spec(package)
+    },
     "char-data": Kind(
         write_char_data,
         {"data/char/meta.json": "json", "data/char/train.bin": "bytes",

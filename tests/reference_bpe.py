@@ -1,8 +1,9 @@
 """BPE on bytes and on characters, slow and short: the oracle that the fast tokenizers are held
 against.
 
-It shares nothing with yocto but the order of the 256 bytes. Training counts every pair anew after
-each merge; encoding looks for the best pair anew after each merge.
+It shares nothing with yocto but the order of the 256 bytes, the patterns and their Unicode version.
+Training counts every pair anew after each merge; encoding looks for the best pair anew after each
+merge.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 import regex
 
 from yocto.tokenizer.byte_level import ALPHABET
+from yocto.tokenizer.patterns import NAMED_PATTERNS
+from yocto.utils.unicode_classes import OTHER, class_table
 
 Merge = tuple[int, int, int]  # left id, right id, id of what they become
 Symbol = tuple[str, bool]  # a text of characters, and whether it ends a piece
@@ -23,11 +26,19 @@ Symbol = tuple[str, bool]  # a text of characters, and whether it ends a piece
 def cut(text: str, expression: str) -> list[str]:
     """The matches of a split pattern, and what lies between them."""
     pieces, end = [], 0
-    for match in regex.finditer(expression, text):
+    named = expression in NAMED_PATTERNS.values()
+    read = regex.sub(r"[^\x00-\x7f]", _as_frozen, text) if named else text
+    for match in regex.finditer(expression, read):
         if match[0]:
-            pieces += [text[end : match.start()], match[0]]
+            pieces += [text[end : match.start()], text[match.start() : match.end()]]
             end = match.end()
     return [piece for piece in [*pieces, text[end:]] if piece]
+
+
+def _as_frozen(match: regex.Match[str]) -> str:
+    """A character that a newer Unicode assigns than yocto's table knows, as one without a class."""
+    is_new = class_table()[ord(match[0])] == OTHER and regex.match(r"[\s\p{L}\p{N}\p{M}]", match[0])
+    return "\ue000" if is_new else match[0]
 
 
 def train(texts: list[str], expression: str, num_merges: int) -> tuple[list[bytes], list[Merge]]:

@@ -96,6 +96,37 @@ def test_a_tokenizer_is_trained_from_one_path_or_several(small_text: Path) -> No
     assert one.decode(one.encode(EMOJI)) == EMOJI
 
 
+def test_the_knobs_of_a_long_text_are_those_of_the_command(small_text: Path) -> None:
+    wanted = yocto.train_tokenizer(small_text, vocab_size=400)
+    for workers in (1, 3):
+        assert yocto.train_tokenizer(small_text, 400, workers=workers).merges == wanted.merges
+    rare = yocto.train_tokenizer(small_text, num_merges=10_000, min_frequency=1)
+    often = yocto.train_tokenizer(small_text, num_merges=10_000, min_frequency=20)
+    assert len(often.merges) < len(rare.merges)
+    assert rare.merges[: len(often.merges)] == often.merges
+    for knob in ("workers", "min_frequency"):
+        with pytest.raises(ConfigError, match=f"so {knob} means nothing"):
+            yocto.train_tokenizer(small_text, kind="word", **{knob: 2})
+        with pytest.raises(ConfigError, match=knob):
+            yocto.train_tokenizer(small_text, **{knob: 0})
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{}, {"special_tokens": ["<a b>"]}, {"pattern": r"\w+ \w+|."}, {"kind": "word"}],
+    ids=["parts", "a space", "a regex", "words"],
+)
+def test_a_text_may_come_in_parts_and_the_tokenizer_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, Any]
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("the theme <a b> of the thesis <|endoftext|> is that it ends.\n" * 30)
+    whole = yocto.train_tokenizer(path, 350, **knobs)
+    monkeypatch.setattr("yocto.dataset.text._BLOCK", 30)
+    parts = yocto.train_tokenizer([path], 350, **knobs)
+    assert parts.files() == whole.files()
+
+
 # ------------------------------------------------------------------------------------ generating
 
 

@@ -391,6 +391,8 @@ def test_the_settings_that_presets_decide_are_those_in_their_files():
         ({"vocab_size": 257, "special_token": ["a", "b"]}, "byte-bpe takes at least 258"),
         ({"kind": "word", "pattern": "gpt4"}, "so pattern means nothing to it"),
         ({"kind": "word", "num_merges": 5}, "so num_merges means nothing to it"),
+        ({"kind": "word", "min_frequency": 2}, "so min_frequency means nothing to it"),
+        ({"kind": "word", "workers": 1}, "so workers means nothing to it"),
         ({"kind": "word", "byte_fallback": True}, "byte_fallback is for --kind char-bpe, not word"),
         ({"byte_fallback": True}, "byte_fallback is for --kind char-bpe, not byte-bpe"),
     ],

@@ -191,7 +191,9 @@ def test_what_is_loaded_would_be_found():
     assert {"numpy", "yocto"} <= loaded("-c", "import yocto.dataset.tokens")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["bench", "tokenizer", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments):
     names = loaded("-m", "yocto", *arguments)
     assert "yocto" in names

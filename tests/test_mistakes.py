@@ -240,6 +240,18 @@ MISTAKES = {
         "train-tokenizer --text-path book.txt --pattern gpt5 --out-dir data/new",
         ("there is no split pattern 'gpt5'", "'gpt4"),
     ),
+    "a rank file of characters": Mistake(
+        "convert-tokenizer --tokenizer-path data/char",
+        ("a .tiktoken file holds byte-bpe tokenizers, not char ones", "folder"),
+    ),
+    "a conversion onto another tokenizer": Mistake(
+        "convert-tokenizer --out-path data/char",
+        ("data/char/vocab.json is there already", "--out-path"),
+    ),
+    "a pattern for a tokenizer that has one": Mistake(
+        "convert-tokenizer --pattern gpt4",
+        ("data/token/tokenizer.json tells by itself how text is split", "--pattern"), status=2,
+    ),
     "a flag of another command": Mistake(
         "train --text-path book.txt",
         ("has no option --text-path", "belongs to yocto quickstart, prepare-char"), status=2,
@@ -256,6 +268,10 @@ MISTAKES = {
     # -------------------------------------------------------------------------------- tokenizers
     "no tokenizer at all": Mistake(
         "encode --tokenizer-path data/none", ("data/none is not there", "train-tokenizer")
+    ),
+    "a sentencepiece model that is none": Mistake(
+        "encode --text-path book.txt --tokenizer-path data/new/tokenizer.model",
+        ("data/new/tokenizer.model",), write("data/new/tokenizer.model", "nonsense"),
     ),
     "a tokenizer.json cut off": Mistake(
         "encode --text-path book.txt", ("tokenizer.json is not valid JSON",),

@@ -84,6 +84,7 @@ def in_miniature(line: str) -> list[str]:
         "train": [x for knob, value in shape.items() for x in (flag_of(knob), str(value))],
         "sample": ["--max-new-tokens", "5"],
         "chat": ["--max-new-tokens", "5"],
+        "bench": ["--rounds", "1", "--vocab-size", "300", "--peers", "tokenizers"],
     }.get(name, [])
     if name == "quickstart" or "--minutes" in arguments:
         small += ["--minutes", "0.01"]

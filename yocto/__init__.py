@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from yocto.dataset.tokens import load_bin
     from yocto.errors import YoctoError
     from yocto.model.gpt import GPT
+    from yocto.tokenizer.adapters import adapt_tokenizer
     from yocto.tokenizer.base import BaseTokenizer
     from yocto.tokenizer.bpe import BPETokenizer
     from yocto.tokenizer.bpe_train import BPETrainer
@@ -37,6 +38,7 @@ _HOMES = {
     "TqdmProgress": "yocto.utils.progress",
     "WordTokenizer": "yocto.tokenizer.word",
     "YoctoError": "yocto.errors",
+    "adapt_tokenizer": "yocto.tokenizer.adapters",
     "load": "yocto.api",
     "load_bin": "yocto.dataset.tokens",
     "load_tokenizer": "yocto.tokenizer.store",
@@ -56,6 +58,7 @@ __all__ = [
     "WordTokenizer",
     "YoctoError",
     "__version__",
+    "adapt_tokenizer",
     "load",
     "load_bin",
     "load_tokenizer",

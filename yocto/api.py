@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from yocto.chat.template import stop_strings
 from yocto.checkpoint import Checkpoint, find_checkpoint
 from yocto.config import SamplingConfig, TrainTokenizerConfig
 from yocto.dataset.batches import eval_batches
-from yocto.dataset.text import read_documents
+from yocto.dataset.text import find_text, read_parts
 from yocto.errors import TokenizerError
 from yocto.model.gpt import GPT
 from yocto.sampling.generate import generate
@@ -55,6 +56,8 @@ def train_tokenizer(
     kind: str = "byte-bpe",
     normalize: Normalization = "none",
     byte_fallback: bool = False,
+    min_frequency: int = 1,
+    workers: int | None = None,
 ) -> BPETokenizer | CharBPETokenizer | WordTokenizer:
     """Learn a tokenizer from text files: kind "byte-bpe", "char-bpe" or "word". The knobs are those
     of `yocto train-tokenizer`. Raises ConfigError for a wrong one."""
@@ -63,10 +66,15 @@ def train_tokenizer(
         TrainTokenizerConfig.from_dict({
             "kind": kind, "vocab_size": vocab_size, "num_merges": num_merges, "pattern": pattern,
             "special_token": None if special_tokens is None else list(special_tokens),
-            "normalize": normalize, "byte_fallback": byte_fallback,
+            "normalize": normalize, "byte_fallback": byte_fallback, "min_frequency": min_frequency,
+            "workers": workers,
         })
     )  # fmt: skip
-    return trainer.train(read_documents(files, separator_of(trainer.special_tokens)), progress)
+    separator = separator_of(trainer.special_tokens)
+    parts = read_parts(files, separator, whole=not trainer.takes_parts)
+    first = next(parts)  # a file that is not there is told before its size is asked for
+    size = sum(find_text(file).stat().st_size for file in files)
+    return trainer.train(chain([first], parts), progress, size)
 
 
 class LanguageModel:

@@ -239,7 +239,7 @@ def test_wrong_usage_is_told_with_status_2(yocto, arguments: list[str], part: st
 @pytest.mark.parametrize("command", [c.name for c in app_module.COMMANDS])
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_shows_the_examples(yocto, command: str, flag: str) -> None:
-    result = yocto(command, flag)
+    result = yocto(*command.split(), flag)
     assert result.exit_code == 0
     (found,) = [c for c in app_module.COMMANDS if c.name == command]
     for example in found.examples:
@@ -263,15 +263,46 @@ def test_the_examples_parse(yocto, monkeypatch: pytest.MonkeyPatch, example: str
     program, *arguments = shlex.split(example)
     result = yocto(*arguments)
     assert result.exit_code == 0, result.output
-    assert (program, ran) == ("yocto", [arguments[0]])
+    assert (program, len(ran)) == ("yocto", 1)
+    assert " ".join(arguments).startswith(ran[0])
 
 
 def test_help_lists_every_command(yocto) -> None:
-    result = yocto("--help")
-    assert result.exit_code == 0
-    for command in app_module.COMMANDS:
-        start = re.escape(command.help[:20])  # the rest may be cut to the terminal's width
-        assert re.search(rf"^ +{command.name} +{start}", result.stdout, re.M)
+    lines = [(command.name, command.help) for command in app_module.COMMANDS]
+    for name, text in [*lines, *app_module.GROUPS.items()]:
+        *group, name = name.split()
+        result = yocto(*group, "--help")
+        assert result.exit_code == 0
+        start = re.escape(text[:20])  # the rest may be cut to the terminal's width
+        assert re.search(rf"^ +{name} +{start}", result.stdout, re.M)
+
+
+def test_every_group_has_commands_and_alone_shows_its_help(yocto) -> None:
+    assert {c.name.split()[0] for c in app_module.COMMANDS if " " in c.name} == {*app_module.GROUPS}
+    for group in app_module.GROUPS:
+        result = yocto(group)
+        assert result.exit_code == 2
+        assert f"Usage: yocto {group}" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["bench", "tokeniser"], ["yocto bench has no command 'tokeniser'",
+                                  "Did you mean yocto bench tokenizer? yocto bench --help lists"]),
+        (["bnech"], ["yocto has no command 'bnech'", "Did you mean yocto bench?"]),
+        (["bench", "--json", "tokenizer"], ["Options go behind the command: yocto bench"]),
+        (["--json", "bench", "tokenizer"], ["Options go behind the command: yocto bench"]),
+        (["bench", "tokenizer", "--round", "3"], ["yocto bench tokenizer has no option --round",
+                                                  "Did you mean --rounds?"]),
+        (["bench", "tokenizer", "--rounds", "0"], ["--rounds is 0", "from 1 to 1000"]),
+        (["bench", "tokenizer", "book.txt"], ["yocto bench tokenizer takes options only"]),
+    ],
+)  # fmt: skip
+def test_wrong_usage_in_a_group_is_told_alike(
+    yocto, arguments: list[str], parts: list[str]
+) -> None:
+    assert_mistake(yocto(*arguments), 2, *parts)
 
 
 def test_the_version_is_the_packages(yocto) -> None:
@@ -282,6 +313,22 @@ def test_the_version_is_the_packages(yocto) -> None:
     assert lines[1].startswith("python 3.")
     assert lines[2] == f"torch {torch.__version__}"
     assert re.fullmatch(r"device \w+.*", lines[3])
+
+
+def test_python_m_yocto_tells_wrong_usage_alike() -> None:
+    for arguments, part in [
+        (["trian"], "yocto has no command 'trian'\nDid you mean yocto train?"),
+        (
+            ["bench", "tokeniser"],
+            "yocto bench has no command 'tokeniser'\nDid you mean yocto bench",
+        ),
+        (["--json", "train"], "Options go behind the command: yocto train --json"),
+    ]:
+        result = subprocess.run(
+            [sys.executable, "-m", "yocto", *arguments], capture_output=True, text=True
+        )
+        assert result.returncode == 2
+        assert part in result.stderr
 
 
 def test_python_m_yocto_is_the_same_command() -> None:
@@ -577,12 +624,13 @@ def test_show_config_tells_what_counts_and_where_it_comes_from(home: Path, yocto
 
 @pytest.mark.parametrize("command", app_module.COMMANDS, ids=lambda command: command.name)
 def test_what_show_config_prints_can_be_read_back(home: Path, yocto, command: Any) -> None:
-    first = yocto(command.name, "--show-config")
+    words = command.name.split()
+    first = yocto(*words, "--show-config")
     (home / "shown.yaml").write_text(first.stdout)
-    second = yocto(command.name, "--config", "shown.yaml", "--show-config")
+    second = yocto(*words, "--config", "shown.yaml", "--show-config")
     assert yaml.safe_load(second.stdout) == yaml.safe_load(first.stdout)
     if command.json:
-        as_json = yocto(command.name, "--show-config", "--json")
+        as_json = yocto(*words, "--show-config", "--json")
         assert json.loads(as_json.stdout) == yaml.safe_load(first.stdout)
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from yocto.commands import train_tokenizer
 from yocto.config import TrainTokenizerConfig
+from yocto.dataset import text as text_module
+from yocto.dataset.text import read_documents, read_parts
 from yocto.errors import TokenizerError, YoctoError
+from yocto.tokenizer import bpe_train, piece_counts, trainers
 from yocto.tokenizer.store import load_tokenizer
+from yocto.utils.cores import available_cores
 from yocto.utils.progress import SilentProgress
 
 
@@ -150,4 +157,145 @@ def test_too_small_a_vocabulary_is_refused_and_leaves_the_folder_alone(
 ) -> None:
     with pytest.raises(TokenizerError, match="too small"):
         learn(tmp_path, small_text, kind=kind, vocab_size=5, special_token=("<x>",))
+    assert list(tmp_path.iterdir()) == []
+
+
+# ------------------------------------------------------------------------ long texts, and in parts
+
+
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All training is the kernels' work, as that of a long text is."""
+    monkeypatch.setattr(bpe_train, "enough_for", lambda *modules, size: 0)
+    monkeypatch.setattr(bpe_train, "learning_pays", lambda symbols: True)
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Text comes in parts of some dozen characters. A list of those that each reading gave."""
+    read = []
+
+    def watched(*arguments: Any, **options: Any) -> Iterator[str]:
+        read.append([])
+        for part in read_parts(*arguments, **options):
+            read[-1].append(part)
+            yield part
+
+    monkeypatch.setattr(text_module, "_BLOCK", 40)
+    monkeypatch.setattr(train_tokenizer, "read_parts", watched)
+    return read
+
+
+def written(folder: Path) -> str:
+    return (folder / "tokenizer.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["byte-bpe", "char-bpe"])
+def test_the_merges_do_not_depend_on_workers_or_kernels(
+    tmp_path: Path, small_text: Path, kind: str, request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    learn(tmp_path / "plain", small_text, kind=kind, vocab_size=400)
+    request.getfixturevalue("kernels")
+    monkeypatch.setattr(piece_counts, "_BATCH", 1000)
+    monkeypatch.setattr(text_module, "_BLOCK", 500)
+    used = []
+    count = piece_counts.count_with_kernels
+
+    def watched(texts: Iterable[str], pattern: str, workers: int, so_far: Any) -> Any:
+        used.append(workers)
+        return count(texts, pattern, workers, so_far)
+
+    monkeypatch.setattr(bpe_train, "count_with_kernels", watched)
+    monkeypatch.setattr(trainers, "available_cores", lambda: 5)
+    for workers in (1, 2, 3, None):
+        learn(tmp_path / "kernels", small_text, kind=kind, vocab_size=400, workers=workers)
+        assert written(tmp_path / "kernels") == written(tmp_path / "plain")
+    assert used == [1, 2, 3, 5]
+
+
+@pytest.mark.parametrize("kind", ["byte-bpe", "char-bpe"])
+def test_pairs_that_are_too_rare_are_not_merged(tmp_path: Path, kind: str, kernels: None) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("abab " * 5 + "xyz " * 4)
+    often = learn(tmp_path / "a", text, kind=kind, vocab_size=1000, min_frequency=5)
+    seldom = learn(tmp_path / "b", text, kind=kind, vocab_size=1000, min_frequency=4)
+    never = learn(tmp_path / "c", text, kind=kind, vocab_size=1000, min_frequency=50)
+    assert 0 == never.merges < often.merges < seldom.merges
+    tokens = load_tokenizer(tmp_path / "a").vocab
+    assert not any("x" in str(token) and "y" in str(token) for token in tokens)
+
+
+PARTS = pytest.mark.parametrize(
+    ("knobs", "in_parts"),
+    [
+        ({}, True),
+        ({"pattern": "gpt4"}, True),
+        ({"pattern": "gpt4o", "normalize": "nfkc"}, True),
+        ({"pattern": "llama3", "normalize": "nfc"}, True),
+        ({"pattern": "qwen2", "special_token": ("<|endoftext|>", "<a>")}, True),
+        ({"kind": "char-bpe", "special_token": ("<|endoftext|>", "<a>")}, True),
+        ({"special_token": ("<|endoftext|>", "<a b>")}, False),
+        ({"special_token": ("<|endoftext|>", "is\u00a0a")}, False),
+        ({"pattern": r"\w+ \w+|\s\S+|."}, False),
+        ({"kind": "char-bpe", "pattern": r"\w+ \w+|\s\S+|."}, False),
+        ({"kind": "word"}, False),
+        ({"kind": "word", "special_token": ("<|endoftext|>", "<a>")}, False),
+    ],
+)
+
+
+@PARTS
+@pytest.mark.parametrize("takes_kernels", [False, True])
+def test_merges_are_the_same_whether_a_file_comes_in_parts_or_whole(
+    tmp_path: Path, parts: list[list[str]], monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest, knobs: dict[str, Any], in_parts: bool, takes_kernels: bool,
+) -> None:  # fmt: skip
+    if takes_kernels:
+        request.getfixturevalue("kernels")
+    text = tmp_path / "text.txt"
+    lines = [
+        "This is <a b> a line, it isn't long <a> and <|endoftext|> it ends.\n",
+        "Ünïcödé №5 x² क़. ﬁne don’t is\u00a0a 中文字。 e\u0301 a ½ cup of 12 345 \n\n",
+        "<|endoftext|>\r\n",
+        "if x == y:\r\n\tfoo_bar = 'they''re'  \r\n  \n",
+    ]
+    rng = random.Random(0)
+    text.write_bytes("".join(rng.choices(lines, weights=[9, 9, 1, 9], k=60)).encode())
+    learn(tmp_path / "parts", text, vocab_size=600, **knobs)
+    documents = list(read_documents([text]))
+    assert (len(parts[0]) > 3 * len(documents)) == in_parts
+    assert in_parts or parts[0] == documents
+    monkeypatch.setattr(text_module, "_BLOCK", 1 << 20)
+    learn(tmp_path / "whole", text, vocab_size=600, **knobs)
+    assert parts[1] == documents
+    assert written(tmp_path / "parts") == written(tmp_path / "whole")
+
+
+def test_the_flags_reach_the_trainer(
+    tmp_path: Path, small_text: Path, yocto: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    make = train_tokenizer.make_trainer
+    monkeypatch.setattr(
+        train_tokenizer, "make_trainer", lambda config: made.append(make(config)) or made[-1]
+    )
+    options = ["--text-path", small_text, "--out-dir", tmp_path, "--vocab-size", "280"]
+    result = yocto("train-tokenizer", *options, "--workers", "3", "--min-frequency", "7")
+    assert result.exit_code == 0, result.stderr
+    assert (made[0].workers, made[0].min_frequency) == (3, 7)
+    assert yocto("train-tokenizer", *options).exit_code == 0
+    assert (made[1].workers, made[1].min_frequency) == (available_cores(), 1)
+
+
+@pytest.mark.parametrize("flag", ["workers", "min-frequency"])
+def test_a_word_tokenizer_has_no_use_for_them(
+    tmp_path: Path, small_text: Path, yocto: Any, flag: str
+) -> None:
+    result = yocto(
+        "train-tokenizer", "--kind", "word", "--text-path", small_text, "--out-dir", tmp_path,
+        f"--{flag}", "2",
+    )  # fmt: skip
+    assert result.exit_code == 2
+    assert "merges nothing" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -20,7 +20,9 @@ def encode(text: str, dtype="uint16"):
 
 def write(folder, documents, *, val_ratio=0.1, vocab_size=301, end_id=END, progress=None):
     dtype = bin_dtype(vocab_size)
-    maker = TokenMaker(lambda text: encode(text, dtype), vocab_size, end_id, "0" * 64)
+    maker = TokenMaker(
+        lambda texts: [encode(text, dtype) for text in texts], vocab_size, end_id, "0" * 64
+    )
     return write_dataset(
         documents, maker, folder, val_ratio=val_ratio, sources=["a.txt"], made_by="encode",
         progress=progress or SilentProgress(),

@@ -1,13 +1,20 @@
 """Text files as documents."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import regex
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from yocto.dataset.text import find_text, read_documents, read_text
+from yocto.dataset import text as text_module
+from yocto.dataset.text import find_text, read_blocks, read_documents, read_parts, read_text
 from yocto.errors import DataError
+from yocto.utils.cuts import last_cut
 
 SEPARATOR = "<|endoftext|>"
 
@@ -86,10 +93,10 @@ def test_invalid_utf_8_is_refused_with_file_byte_and_offset(write, data, byte, o
 def test_a_file_that_cannot_be_read_is_named(write, monkeypatch):
     path = write("hello")
 
-    def refuse(self):
+    def refuse(self, mode):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr("pathlib.Path.open", refuse)
     with pytest.raises(DataError, match=r"can't read .*text\.txt: Permission denied"):
         read_text(path)
 
@@ -97,26 +104,26 @@ def test_a_file_that_cannot_be_read_is_named(write, monkeypatch):
 # ------------------------------------------------------------------------------------ documents
 
 
-@pytest.mark.parametrize(
-    ("text", "documents"),
-    [
-        ("a\n<|endoftext|>\nb\n", ["a\n", "b\n"]),
-        ("a\r\n<|endoftext|>\r\nb\r\n", ["a\r\n", "b\r\n"]),
-        ("<|endoftext|>\na", ["a"]),
-        ("<|endoftext|>\r\na", ["a"]),
-        ("a\n<|endoftext|>", ["a\n"]),
-        ("a\n<|endoftext|>\n", ["a\n"]),
-        ("a\n<|endoftext|>\n<|endoftext|>\nb", ["a\n", "b"]),
-        ("a\n<|endoftext|>\n \n\t\n<|endoftext|>\nb", ["a\n", "b"]),
-        ("\n\na\n<|endoftext|>\n\n b", ["\n\na\n", "\n b"]),
-        ("a <|endoftext|>\nb", ["a <|endoftext|>\nb"]),
-        ("a\n<|endoftext|> b", ["a\n<|endoftext|> b"]),
-        ("a\n <|endoftext|>\nb", ["a\n <|endoftext|>\nb"]),
-        ("a\n<|endoftext|>\rb", ["a\n<|endoftext|>\rb"]),
-        ("a\u2028<|endoftext|>\nb", ["a\u2028<|endoftext|>\nb"]),
-        ("a\n<|endoftext|><|endoftext|>\nb", ["a\n<|endoftext|><|endoftext|>\nb"]),
-    ],
-)
+DOCUMENTS = [
+    ("a\n<|endoftext|>\nb\n", ["a\n", "b\n"]),
+    ("a\r\n<|endoftext|>\r\nb\r\n", ["a\r\n", "b\r\n"]),
+    ("<|endoftext|>\na", ["a"]),
+    ("<|endoftext|>\r\na", ["a"]),
+    ("a\n<|endoftext|>", ["a\n"]),
+    ("a\n<|endoftext|>\n", ["a\n"]),
+    ("a\n<|endoftext|>\n<|endoftext|>\nb", ["a\n", "b"]),
+    ("a\n<|endoftext|>\n \n\t\n<|endoftext|>\nb", ["a\n", "b"]),
+    ("\n\na\n<|endoftext|>\n\n b", ["\n\na\n", "\n b"]),
+    ("a <|endoftext|>\nb", ["a <|endoftext|>\nb"]),
+    ("a\n<|endoftext|> b", ["a\n<|endoftext|> b"]),
+    ("a\n <|endoftext|>\nb", ["a\n <|endoftext|>\nb"]),
+    ("a\n<|endoftext|>\rb", ["a\n<|endoftext|>\rb"]),
+    ("a\u2028<|endoftext|>\nb", ["a\u2028<|endoftext|>\nb"]),
+    ("a\n<|endoftext|><|endoftext|>\nb", ["a\n<|endoftext|><|endoftext|>\nb"]),
+]
+
+
+@pytest.mark.parametrize(("text", "documents"), DOCUMENTS)
 def test_only_a_line_that_is_exactly_the_separator_ends_a_document(write, text, documents):
     assert list(read_documents([write(text)])) == documents
 
@@ -171,3 +178,196 @@ def test_a_corpus_of_that_name_in_the_folder_comes_first(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "philosophy.txt").write_text("mine")
     assert read_text("data/philosophy.txt") == "mine"
+
+
+# ------------------------------------------------------------------------------------------- parts
+
+BLOCKS = [1, 2, 3, 5, 13, 64, 1 << 20]
+SCRAPS = [
+    "a", "b", "the ", "word\n", "\n", "\r\n", "\r", " ", "\t", "é", "中。", "🙂", "\ufeff", "1",
+    "\u2028", "e\u0301", "'s", "\n<", "\n  \n", SEPARATOR, SEPARATOR[:5], SEPARATOR[5:],
+    f"{SEPARATOR}\n", f"\n{SEPARATOR}\n", f"\n{SEPARATOR}\r\n",
+]  # fmt: skip
+
+
+@contextmanager
+def block_of(size: int) -> Iterator[None]:
+    """So many bytes are read at once, and parts are about as long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_module, "_BLOCK", size)
+        yield
+
+
+def documents_in(text: str, separator: str = SEPARATOR) -> list[str]:
+    """The documents of a text that is there as a whole."""
+    line = regex.compile(rf"^{regex.escape(separator)}(?:\r?\n|\Z)", regex.MULTILINE)
+    found = line.split(text.removeprefix("\ufeff"))
+    return [document for document in found if document and not document.isspace()]
+
+
+def check_parts(path: Path, documents: list[str], separator: str = SEPARATOR) -> int:
+    """That the file's documents are these, whole and in parts; returns how many parts."""
+    if not documents:
+        for whole in (True, False):
+            with pytest.raises(DataError, match="there is no text in"):
+                list(read_parts([path], separator, whole=whole))
+        return 0
+    assert list(read_documents([path], separator)) == documents
+    assert list(read_parts([path], separator, whole=True)) == documents
+    parts = list(read_parts([path], separator))
+    assert all(parts)
+    rest = iter(parts)
+    for document in documents:
+        begun = ""
+        while begun != document:
+            begun += next(rest)
+            assert document.startswith(begun)
+            # Each part ends where it may.
+            assert begun == document or last_cut(begun + document[len(begun)], raw=True) == len(
+                begun
+            )
+    assert next(rest, None) is None
+    return len(parts)
+
+
+@pytest.mark.parametrize("size", BLOCKS)
+@pytest.mark.parametrize(("text", "documents"), DOCUMENTS)
+def test_the_parts_of_a_document_are_the_document(write, size, text, documents):
+    assert documents_in(text) == documents
+    with block_of(size):
+        check_parts(write(text), documents)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    text=st.lists(st.sampled_from(SCRAPS), max_size=60).map("".join),
+    size=st.integers(1, 64),
+    is_marked=st.booleans(),
+)
+@example(text=f"a\n{SEPARATOR}", size=3, is_marked=True)
+@example(text=f"a\n{SEPARATOR}\r", size=5, is_marked=False)
+def test_parts_are_the_documents_wherever_blocks_end(tmp_path_factory, text, size, is_marked):
+    path = tmp_path_factory.mktemp("parts") / "text.txt"
+    path.write_bytes(("\ufeff" * is_marked + text).encode())
+    with block_of(size):
+        assert "".join(read_blocks(path)) == (text if is_marked else text.removeprefix("\ufeff"))
+        check_parts(path, documents_in(text if not is_marked else "\ufeff" + text))
+
+
+@pytest.mark.parametrize("size", BLOCKS)
+@pytest.mark.parametrize("separator", ["-", ".*", "é中", "<a b>", "one\ntwo", "\ntwo", "x\r", " "])
+def test_any_separator_is_found_wherever_blocks_end(write, size, separator):
+    for newline in ("\n", "\r\n"):
+        for end in ("", newline, f"{newline}{newline}"):
+            text = f"{newline}{separator}{newline}".join(["a b", "c", f"{separator} d", "e"])
+            path = write(f"{text}{newline}{separator}{end}")
+            with block_of(size):
+                check_parts(path, documents_in(read_text(path), separator), separator)
+
+
+def test_a_long_document_comes_in_parts_of_about_a_block(write):
+    text = "The theme of the thesis, in a line.\n" * 400
+    with block_of(100):
+        parts = list(read_parts([write(text)]))
+        assert "".join(parts) == text
+        assert len(parts) > len(text) / 250
+        assert max(map(len, parts)) < 250
+        assert len(list(read_documents([write(text)]))) == 1
+
+
+@pytest.mark.parametrize(
+    ("unit", "is_cut"),
+    [("word ", True), ("one two, ", True), ("word", False), (".", False), ("中。", False)],
+)
+def test_one_endless_line_comes_in_parts_where_it_can_be_cut(write, unit, is_cut):
+    text = "x" + unit * 3000
+    with block_of(64):
+        count = check_parts(write(text), [text])
+    assert (count > 50) if is_cut else (count == 1)
+
+
+def test_a_document_of_white_space_is_left_out_however_long(write):
+    blank = " \n\t\r\n" * 500
+    with block_of(16):
+        check_parts(write(f"{blank}\n{SEPARATOR}\na\n{SEPARATOR}\n{blank}"), ["a\n"])
+        check_parts(write(blank), [])
+        check_parts(write(f"{blank}a{blank}"), [f"{blank}a{blank}"])
+
+
+def test_a_special_token_in_a_line_is_not_cut(write):
+    text = f"some text {SEPARATOR}\n" * 50
+    for size in range(1, 80):
+        with block_of(size):
+            parts = list(read_parts([write(text)]))
+        assert "".join(parts) == text
+        assert sum(part.count(SEPARATOR) for part in parts) == 50
+
+
+def test_a_byte_order_mark_goes_wherever_blocks_end_and_only_at_the_start(write):
+    for size in (1, 2, 3, 4):
+        with block_of(size):
+            assert read_text(write("\ufeff\ufeffa\ufeff")) == "\ufeffa\ufeff"
+            assert read_text(write("\ufeff")) == ""
+            files = [write("\ufeffa", "1"), write("\ufeffb", "2")]
+            assert list(read_parts(files)) == ["a", "b"]
+
+
+@settings(deadline=None)
+@given(
+    before=st.text("aé中🙂\n ", max_size=30),
+    bad=st.sampled_from([b"\x80", b"\xe9", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf0\x9f\x99"]),
+    after=st.text("aé中🙂\n ", max_size=10),
+    size=st.integers(1, 64),
+)  # fmt: skip
+@example(before="é" * 20, bad=b"\x80", after="", size=3)
+def test_invalid_utf_8_has_the_same_offset_wherever_blocks_end(
+    tmp_path_factory, before, bad, after, size
+):
+    path = tmp_path_factory.mktemp("bad") / "text.txt"
+    data = before.encode() + bad + after.encode()
+    path.write_bytes(data)
+    with pytest.raises(UnicodeDecodeError) as wanted:
+        data.decode()
+    start = wanted.value.start
+    assert start == len(before.encode())
+    for read in (read_text, lambda path: list(read_parts([path]))):
+        with block_of(size), pytest.raises(DataError) as caught:
+            read(path)
+        assert f"byte 0x{data[start]:02x} at offset {start}" in caught.value.message
+
+
+def test_what_is_no_utf_8_in_a_later_file_is_told_when_it_is_reached(write):
+    parts = read_parts([write("fine", "1"), write(b"b\xe9d", "2")])
+    assert next(parts) == "fine"
+    with pytest.raises(DataError, match="byte 0xe9 at offset 1"):
+        next(parts)
+
+
+STREAM = """
+import sys
+from yocto.dataset.text import read_parts
+from yocto.utils.cuts import last_cut
+
+def most():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+
+last_cut("a b")  # its table is there
+before = most()
+print(sum(len(part) for part in read_parts([sys.argv[1]])), most() - before)
+"""
+
+
+@pytest.mark.parametrize("line", ["It ends in a full stop, as lines do.\n", "no end of this line "])
+def test_a_large_file_takes_little_memory(tmp_path, line):
+    if not Path("/proc/self/status").exists():
+        pytest.skip("no /proc")
+    path = tmp_path / "large.txt"
+    size = 60_000_000 // len(line) * len(line)
+    with path.open("w") as file:
+        for _ in range(60):
+            file.write(line * (size // len(line) // 60))
+    done = subprocess.run([sys.executable, "-c", STREAM, path], capture_output=True, text=True)
+    read, memory = map(int, done.stdout.split())
+    assert read == path.stat().st_size > 59_000_000
+    assert memory < 30_000_000

@@ -12,7 +12,9 @@ from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.bpe import BPETokenizer
 from yocto.tokenizer.bpe_train import BPETrainer
 from yocto.tokenizer.char import CharTokenizer
+from yocto.tokenizer.char_bpe import CharBPETokenizer
 from yocto.tokenizer.special import check_special_tokens, split_special
+from yocto.tokenizer.word import WordTokenizer
 
 END, PREFIX, LONGER = "<|endoftext|>", "<|a|>", "<|a|>b"
 TEXT = "the theme of the thesis <|a|>b is that a thing is a thing\n🙂 ünïcödé <|endoftext|>"
@@ -138,6 +140,46 @@ def test_a_stream_never_breaks_an_emoji_that_is_spread_over_several_tokens():
 @given(st.lists(st.integers(0, BPE.vocab_size - 1), max_size=30))
 def test_a_stream_adds_up_to_what_decode_gives(ids):
     assert "".join(stream(BPE, ids)) == BPE.decode(ids)
+
+
+KINDS = {
+    "byte-bpe": BPE,
+    "char": CHAR,
+    "char-bpe": CharBPETokenizer.train([TEXT], vocab_size=400, byte_fallback=True),
+    "char-bpe with <unk>": CharBPETokenizer.train([TEXT], vocab_size=200),
+    "word": WordTokenizer.train([TEXT], vocab_size=30),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None)
+@given(data=st.data())
+def test_any_ids_of_any_kind_with_special_tokens_between_stream_to_what_decode_gives(kind, data):
+    tokenizer = KINDS[kind]
+    special = st.sampled_from(sorted(tokenizer.special_tokens.values()))
+    ids = data.draw(st.lists(st.integers(0, tokenizer.vocab_size - 1) | special, max_size=30))
+    assert "".join(stream(tokenizer, ids)) == tokenizer.decode(ids)
+    # What came before may be decoded already.
+    at = data.draw(st.integers(0, len(ids)))
+    before = [None, *ids][at]
+    rest = map(tokenizer.bytes_after, [before, *ids[at:]], ids[at:])
+    assert tokenizer.decode_bytes(ids[:at]) + b"".join(rest) == tokenizer.decode_bytes(ids)
+
+
+def test_a_long_run_of_broken_bytes_is_not_held_back():
+    decoder = BPE.stream_decoder()
+    start = BPE.vocab[b"\xf0"]
+    told = [decoder.push(start) for _ in range(1000)]
+    assert "".join(told) == "\ufffd" * 999
+    assert decoder.push(BPE.vocab[b"a"]) == "\ufffda"
+    assert decoder.finish() == ""
+
+
+def test_after_an_id_that_is_not_there_a_stream_goes_on():
+    decoder = BPE.stream_decoder()
+    with pytest.raises(TokenizerError, match="not in the vocabulary"):
+        decoder.push(BPE.vocab_size)
+    assert decoder.push(BPE.vocab[b"a"]) == "a"
 
 
 @settings(deadline=None)

@@ -2,6 +2,8 @@
 
 import copy
 import json
+import re
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -381,7 +383,8 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_or_foreign_tokenizer_json_is_refused_by_name(tmp_path, name):
+def test_a_damaged_or_foreign_tokenizer_json_is_refused_by_name(tmp_path, name, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)  # which may know more of them
     content, fault = DAMAGED[name]
     file = tmp_path / "tokenizer.json"
     file.write_text(json.dumps(content), "utf-8")
@@ -390,6 +393,29 @@ def test_a_damaged_or_foreign_tokenizer_json_is_refused_by_name(tmp_path, name):
     assert caught.value.message.startswith(f"{file}: ")
     assert fault in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_what_is_refused_is_opened_by_hugging_face_if_that_knows_it(tmp_path, name):
+    content, fault = DAMAGED[name]
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps(content), "utf-8")
+    try:
+        theirs = tokenizers.Tokenizer.from_file(str(file))
+    except BaseException:  # a panic is no Exception
+        theirs = None
+    if theirs is None or name in UNUSABLE:
+        with pytest.raises(TokenizerFileError, match=re.escape(f"{file}: ")) as caught:
+            load_tokenizer(tmp_path)
+        assert fault in caught.value.message
+        return
+    ours = load_tokenizer(tmp_path)
+    assert ours.kind == "tokenizers"
+    text = CORPUS[50_000:51_000]
+    assert ours.encode(text, "all") == theirs.encode(text, add_special_tokens=False).ids
+
+
+UNUSABLE = ["an id twice", "dropout", "an id beyond all bounds"]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
@@ -424,3 +450,83 @@ def test_no_damage_anywhere_raises_anything_but_a_tokenizer_file_error(data):
     except TokenizerError as error:
         pytest.fail(f"a TokenizerError that names no file: {error}")
     assert loaded.decode(loaded.encode("any text", "none")) == "any text"
+
+
+# ---------------------------------------------------------------------------------- added tokens
+
+
+def added(i, text, **flags):
+    return {"id": i, "content": text, "single_word": False, "lstrip": False, "rstrip": False,
+            "normalized": False, "special": True, **flags}  # fmt: skip
+
+
+PLAIN = BPETrainer(vocab_size=300, special_tokens=()).train(TEXT)
+SIZE = PLAIN.vocab_size
+
+
+def with_added(*tokens, **parts):
+    content = json.loads(PLAIN.files()["tokenizer.json"])
+    return {**content, "added_tokens": list(tokens), **parts}
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        [added(SIZE, "<a>"), added(SIZE + 1, "<b>")],  # after the vocabulary
+        [added(SIZE + 1, "<a>"), added(SIZE, "<b>")],  # <b> in it, <a> after it
+        [added(SIZE, "<a>", special=False)],
+        [added(SIZE, "<a>", normalized=True)],
+    ],
+    ids=["outside", "inside", "not special", "normalized"],
+)
+def test_added_tokens_are_special_tokens_with_the_same_ids(tokens):
+    content = with_added(*tokens)
+    if tokens[0]["id"] == SIZE + 1:
+        content["model"]["vocab"]["<b>"] = SIZE
+    ours = tokenizer_from_json(content, "f")
+    assert ours.special_tokens == {token["content"]: token["id"] for token in tokens}
+    text = "the <a> theme! <b><a>of! it"
+    theirs = tokenizers.Tokenizer.from_str(json.dumps(content))
+    assert ours.encode(text, "all") == theirs.encode(text).ids
+    assert in_hugging_face(ours).encode(text).ids == theirs.encode(text).ids
+
+
+NFC = {"type": "NFC"}
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (with_added(added(SIZE + 5, "<a>")), f"has the id {SIZE + 5}, where {SIZE} comes next"),
+        (with_added(added(SIZE + 1, "<a>"), added(SIZE, "<b>")), f"where {SIZE} comes next"),
+        (with_added(added(SIZE, "the", special=False, normalized=True)), "a word of the text"),
+        (with_added(added(SIZE, "<a>", normalized=True), normalizer=NFC), "after normalization"),
+        (with_added(added(PLAIN.vocab[b"o"], "o")), "lacks the single byte b'o'"),
+    ],
+)
+def test_added_tokens_that_would_get_other_ids_are_refused(content, fault, tmp_path):
+    with pytest.raises(TokenizerFileError, match=fault):
+        tokenizer_from_json(content, "f")
+    # The library knows them, and its ids count.
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content), "utf-8")
+    theirs = tokenizers.Tokenizer.from_str(json.dumps(content))
+    text = "the <a> theme of <b> the"
+    assert load_tokenizer(tmp_path).encode(text, "all") == theirs.encode(text).ids
+
+
+def test_a_sequence_of_one_normalizer_is_that_one():
+    for steps, form in (([], "none"), ([NFC], "nfc"), ([{"type": "NFKC"}], "nfkc")):
+        content = with_added(normalizer={"type": "Sequence", "normalizers": steps})
+        assert tokenizer_from_json(content, "f").normalize == form
+    for wrong in ([NFC, NFC], 5, [5], None):
+        content = with_added(normalizer={"type": "Sequence", "normalizers": wrong})
+        with pytest.raises(TokenizerFileError, match="normalizer"):
+            tokenizer_from_json(content, "f")
+
+
+def test_a_byte_order_mark_before_a_file_does_no_harm(tmp_path):
+    for name, content in PLAIN.files().items():
+        (tmp_path / name).write_text("\ufeff" + content, "utf-8")
+    assert load_tokenizer(tmp_path).sha256 == PLAIN.sha256
+    (tmp_path / "tokenizer.json").unlink()
+    assert load_tokenizer(tmp_path).sha256 == PLAIN.sha256

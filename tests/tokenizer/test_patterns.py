@@ -1,6 +1,10 @@
 """Cutting text into pieces."""
 
+import random
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
@@ -8,6 +12,7 @@ from tokenizers import Regex, pre_tokenizers
 import yocto.tokenizer.patterns as patterns
 from yocto.errors import TokenizerError
 from yocto.tokenizer.patterns import NAMED_PATTERNS, make_splitter, pattern_name, pattern_regex
+from yocto.utils.unicode_classes import class_table
 
 # Only characters that Python's Unicode tables know: newer ones are letters to one engine and
 # unassigned to another.
@@ -19,6 +24,12 @@ TEXTS = st.one_of(
         "".join
     ),
 )
+ANY = st.characters()  # of all planes, assigned or not
+# For each code in the table, NEWLINE aside, a character that stands for its class in the tests.
+EXAMPLES = dict(zip((0, 1, 2, 3, 5, 6, 7), "%\u0300७\u00a0Ωωあ", strict=True))
+# Letters, marks and digits that the frozen table leaves out and newer ones have; and U+0295, which
+# is a letter without case in them.
+DISPUTED = dict.fromkeys("\u088f\u1acf\ua7ce\ua7cf\ua7f1\U00011de0\U000323b0", 0) | {"\u0295": 6}
 ODD = [r"\w+", r"\s", r"(?s:.+)", r"x*", r"(?=a)", r"[^\s]+|\s+", r"(a)(b)?", r"\d{2}|$", r"\S"]
 
 
@@ -106,3 +117,128 @@ def test_names_and_regexes_are_found_from_each_other():
         assert pattern_regex(name) == expression
         assert pattern_name(expression) == name
     assert pattern_regex(r"\w+") == pattern_name(r"\w+") == r"\w+"
+
+
+def cut_as(pattern: str, text: str, example: dict[str, str]) -> list[str]:
+    """The pieces that a text would have if its characters were those of `example`."""
+    pieces, end = [], 0
+    for piece in regex.findall(NAMED_PATTERNS[pattern], text.translate(str.maketrans(example))):
+        pieces.append(text[end : end + len(piece)])
+        end += len(piece)
+    return pieces
+
+
+@pytest.mark.parametrize("pattern", NAMED_PATTERNS)
+@settings(deadline=None)
+@given(text=st.text(st.one_of(ANY, st.sampled_from("'s /\n"))))
+def test_the_pieces_joined_are_the_text_in_all_planes(pattern, text):
+    pieces = make_splitter(pattern)(text)
+    assert "".join(pieces) == text
+    assert all(pieces)
+
+
+@pytest.mark.parametrize("pattern", NAMED_PATTERNS)
+@settings(deadline=None)
+@given(text=st.text(st.one_of(ANY, st.sampled_from("aA1 .'s/\r\n\u0301あ"))))
+def test_named_patterns_cut_by_the_frozen_classes(pattern, text):
+    own = {c: EXAMPLES[class_table()[ord(c)]] for c in text if not c.isascii() and c != "ſ"}
+    assert make_splitter(pattern)(text) == cut_as(pattern, text, own)
+
+
+@pytest.mark.parametrize("pattern", NAMED_PATTERNS)
+@settings(deadline=None)
+@given(text=st.text(st.sampled_from([*DISPUTED, *"aA1 .'s/\n\u0301"])))
+def test_letters_of_a_newer_unicode_are_what_the_frozen_table_says(pattern, text):
+    own = {c: EXAMPLES[code] for c, code in DISPUTED.items()}
+    assert make_splitter(pattern)(text) == cut_as(pattern, text, own)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "pieces"),
+    [
+        ("gpt2", "a\u088fb\u088f!", ["a", "\u088f", "b", "\u088f!"]),
+        ("gpt2", "1\U00011de0", ["1", "\U00011de0"]),
+        ("gpt4", "a\u088fb", ["a", "\u088fb"]),
+        ("gpt4o", "\u0295Ab", ["\u0295", "Ab"]),
+        ("gpt4o", "A\u1acf", ["A", "\u1acf"]),
+        ("llama3", "a\u088f\n", ["a", "\u088f\n"]),
+        ("qwen2", "a\u088f\n", ["a", "\u088f\n"]),
+    ],
+)
+def test_how_characters_of_a_newer_unicode_are_cut(pattern, text, pieces):
+    assert make_splitter(pattern)(text) == pieces
+
+
+@pytest.fixture
+def otherwise(monkeypatch):
+    """A table in which ö, 中 and 😀 are of one class, which is not that of all three anywhere."""
+
+    def change(code: int) -> None:
+        table = bytearray(class_table())
+        for char in "ö中😀":
+            table[ord(char)] = code
+        monkeypatch.setattr(patterns, "class_table", lambda: bytes(table))
+        monkeypatch.setattr(patterns, "_disputes", patterns._Disputes())
+
+    return change
+
+
+@pytest.mark.parametrize("pattern", NAMED_PATTERNS)
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_the_table_decides_whatever_the_installed_regex_says(otherwise, pattern, code):
+    otherwise(code)
+    split, own = make_splitter(pattern), dict.fromkeys("ö中😀", EXAMPLES[code])
+    dice = random.Random(code)
+    for _ in range(200):
+        text = "".join(dice.choices("ö中😀ö中😀aAé1 .'s/\r\n\u0301あ", k=12))
+        assert split(text) == cut_as(pattern, text, own)
+
+
+def test_a_regex_of_the_users_own_is_left_to_the_installed_one():
+    text = "a" + "b".join(DISPUTED)
+    expression = r"\p{L}+|\P{L}+"
+    assert make_splitter(expression)(text) == regex.findall(expression, text)
+
+
+def test_each_page_of_characters_is_looked_at_once(monkeypatch):
+    disputes = patterns._Disputes()
+    looked_at, look_at = [], disputes._look_at
+    monkeypatch.setattr(
+        disputes, "_look_at", lambda start: (looked_at.append(start), look_at(start))
+    )
+    for text in ["ascii", "é", "éàü", "中", "é中", "\u0295", "\u0295\u088f", "\U0010ffff中"]:
+        disputes.among(text)
+    assert looked_at == [0, 0x4000, 0x10F000]
+    assert not disputes._doubtful.search("aé中\U0010ffff")  # the quick way through
+
+
+def test_threads_share_what_is_known_of_characters(monkeypatch):
+    dice = random.Random(0)
+    texts = ["".join(chr(dice.randrange(0xE000, 0x20000)) for _ in range(20)) for _ in range(400)]
+    split = make_splitter("gpt4o")
+    wanted = [split(text) for text in texts]
+    monkeypatch.setattr(patterns, "_disputes", patterns._Disputes())
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(split, texts)) == wanted
+
+
+@pytest.mark.parametrize("pattern", NAMED_PATTERNS)
+def test_named_patterns_cut_as_tiktoken_does(pattern):
+    tiktoken = pytest.importorskip("tiktoken", minversion="0.14")
+    if not tiktoken.__version__.startswith("0.14."):
+        pytest.skip("another tiktoken may have another Unicode")
+    dice = random.Random(pattern)
+    odd = [*DISPUTED, *"'''  \t\n\r/.sSdlLrReEvVtTmM1ſKİßŉǅé中\u0301\x1c\x85\xa0\u180e\u200b"]
+    texts = ["".join(dice.choices(odd, k=dice.randrange(1, 13))) for _ in range(2000)]
+    # Where each part of a text is a token, a piece comes out whole.
+    ranks = {bytes([b]): b for b in range(256)}
+    for text in texts:
+        for start in range(len(text)):
+            for end in range(start + 1, len(text) + 1):
+                ranks.setdefault(text[start:end].encode(), len(ranks))
+    expression = NAMED_PATTERNS[pattern]
+    encoding = tiktoken.Encoding("", pat_str=expression, mergeable_ranks=ranks, special_tokens={})
+    split = make_splitter(pattern)
+    for text in texts:
+        ids = encoding.encode_ordinary(text)
+        assert split(text) == [piece.decode() for piece in encoding.decode_tokens_bytes(ids)]

@@ -63,6 +63,11 @@ def test_byte_bpe_has_what_is_asked_for_and_the_older_kinds_four_more(kind, want
         ([*STANDARD], "<eos>", END_OF_TEXT),
         ([*STANDARD, "<stop>"], "<eos>", "<stop>"),
         ([*STANDARD, END_OF_TEXT], END_OF_TEXT, END_OF_TEXT),
+        # As other programs have them.
+        (["<unk>", "<s>", "</s>"], "</s>", END_OF_TEXT),
+        (["<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>"], "<|end_of_text|>", END_OF_TEXT),
+        (["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], "[SEP]", END_OF_TEXT),
+        (["<s>"], "<s>", "<s>"),
     ],
 )
 def test_a_document_ends_with_endoftext_or_else_eos_or_else_the_first(tokens, end, separator):

@@ -111,3 +111,23 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
     with pytest.raises(TokenizerFileError, match=r"can't read .*x\.tiktoken: Permission denied"):
         load_tokenizer(tmp_path)
+
+
+def test_where_files_of_several_kinds_lie_they_are_looked_for_in_one_order(tmp_path):
+    for name in ("a.model", "b.tiktoken", "vocab.json", "tokenizer.model", "tokenizer.json"):
+        (tmp_path / name).write_bytes(b"")
+        assert find_tokenizer(tmp_path) == tmp_path / name
+    only = tmp_path / "several"
+    only.mkdir()
+    for name in ("a.model", "b.model"):
+        (only / name).write_bytes(b"")
+    assert find_tokenizer(only) is None
+
+
+def test_a_tokenizer_is_not_saved_where_another_would_be_found_before_it(tmp_path):
+    (tmp_path / "tokenizer.model").write_bytes(b"another's")
+    with pytest.raises(TokenizerFileError, match=r"another tokenizer's tokenizer\.model"):
+        CharTokenizer("abc").save(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["tokenizer.model"]
+    BPE.save(tmp_path)  # its tokenizer.json is found first
+    assert load_tokenizer(tmp_path).sha256 == BPE.sha256

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from yocto import __version__
 from yocto.cli.complaints import complain, guarded, usage_error
 from yocto.cli.options import COMMON, flag_of, signature_of, takes_text, typed_values
-from yocto.cli.table import COMMANDS, Command
+from yocto.cli.table import COMMANDS, GROUPS, Command
 from yocto.config import Config, knobs
 from yocto.errors import ConfigError
 
@@ -60,10 +60,16 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_version)
+    groups = {}
+    for name, text in GROUPS.items():
+        groups[name] = typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
+        app.add_typer(groups[name], name=name)
     for command in COMMANDS:
+        *group, name = command.name.split()
         examples = "\n".join(f"  {example}" for example in command.examples)
         text = f"{command.help}\n\n\b\nExamples:\n{examples}"
-        app.command(command.name, help=text, short_help=command.help)(_function(command))
+        place = groups[group[0]] if group else app
+        place.command(name, help=text, short_help=command.help)(_function(command))
     return app
 
 
@@ -110,7 +116,7 @@ def _function(command: Command) -> Callable[..., None]:
     signature = signature_of(command.config, common_options)
     function.__signature__ = signature  # type: ignore[attr-defined]
     function.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    function.__name__ = command.name.replace("-", "_")
+    function.__name__ = command.identifier
     return function
 
 

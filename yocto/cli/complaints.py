@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from yocto.cli.options import flag_of
-from yocto.cli.table import COMMANDS
+from yocto.cli.table import COMMANDS, GROUPS
 from yocto.config import nearest
 from yocto.errors import ConfigError, YoctoError
 
@@ -50,16 +50,19 @@ def _drop_output() -> None:
 def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     """A usage error of Typer's in yocto's words: what is wrong, and the next step."""
     names = [command.name for command in COMMANDS]
-    typed = next((a for a in arguments if not a.startswith("-")), "")
+    words = [a for a in arguments if not a.startswith("-")]
+    heads = [" ".join(words[:n]) for n in (2, 1)]
+    typed = next((head for head in heads if head in names), "")
     context = getattr(error, "ctx", None)
-    path = context.command_path if context else f"yocto {typed}" if typed in names else "yocto"
+    inside = _inside(context) if context else typed
+    path = f"yocto {inside}".rstrip()
     message = error.format_message().rstrip(".")
     hint = f"{path} --help lists what there is."
     near = ""
     if message.startswith("No such option"):
         option = error.option_name
         message = f"{path} has no option {option}"
-        if path == "yocto" and typed in names:
+        if typed and inside in ("", *GROUPS):
             return f"error: {message}", f"Options go behind the command: yocto {typed} {option}"
         known = [name.lstrip("-") for name in getattr(error, "possibilities", None) or ()]
         owners = [c.name for c in COMMANDS if option in map(flag_of, c.config.__dataclass_fields__)]
@@ -68,14 +71,24 @@ def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
         near = nearest(option.lstrip("-"), known)
         near = near and f"--{near}"
     elif message.startswith("No such command"):
-        message = f"yocto has no command {typed!r}"
-        near = nearest(typed, names)
+        wrong = next(iter(words[len(inside.split()) :]), "")
+        message = f"{path} has no command {wrong!r}"
+        near = nearest(f"{inside} {wrong}".strip(), [*names, *GROUPS])
         near = near and f"yocto {near}"
     elif extra := re.search(r"extra arguments?(?:\(s\))? \((.*)\)$", message, re.DOTALL):
         message = f"{path} takes options only, and {extra[1]!r} is none"
     else:
         message = f"{path}: {message[:1].lower()}{message[1:]}"
     return f"error: {message}", f"Did you mean {near}? {hint}" if near else hint
+
+
+def _inside(context: Any) -> str:
+    """The command or group that was reached, however yocto itself was called."""
+    names: list[str] = []
+    while context.parent is not None:
+        names.insert(0, context.info_name)
+        context = context.parent
+    return " ".join(names)
 
 
 def _explained(error: Exception) -> YoctoError | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from yocto.config import (
+    BenchTokenizerConfig,
     ChatConfig,
     Config,
+    ConvertTokenizerConfig,
     EncodeConfig,
     PrepareCharConfig,
     QuickstartConfig,
@@ -20,9 +22,10 @@ from yocto.config import (
 class Command:
     """One line of the table.
 
-    render: "module:function" that prints the result. effective: "module:function" that fills in
-    what the user left open, where that is more than defaults: (config, progress) -> (config, the
-    sources of what it filled in).
+    name: as typed; "bench tokenizer" is `tokenizer` in the group `bench`. render:
+    "module:function" that prints the result. effective: "module:function" that fills in what the
+    user left open, where that is more than defaults: (config, progress) -> (config, the sources of
+    what it filled in).
     """
 
     name: str
@@ -36,8 +39,16 @@ class Command:
     @property
     def module(self) -> str:
         """Where its run function lies."""
-        return "yocto.commands." + self.name.replace("-", "_")
+        return "yocto.commands." + self.identifier
 
+    @property
+    def identifier(self) -> str:
+        """The name as Python would write it."""
+        return self.name.replace("-", "_").replace(" ", "_")
+
+
+# The first word of commands that belong together -> help.
+GROUPS = {"bench": "Measure yocto, with others beside it."}
 
 COMMANDS = [
     Command(
@@ -56,6 +67,14 @@ COMMANDS = [
         ("yocto train-tokenizer --vocab-size 8000",
          "yocto train-tokenizer --text-path a.txt --text-path b.txt --pattern gpt4",
          "yocto train-tokenizer --kind word --out-dir data/words"),
+    ),
+    Command(
+        "convert-tokenizer", ConvertTokenizerConfig,
+        "Write a tokenizer in another file format, with the same ids.",
+        ("yocto convert-tokenizer",
+         "yocto convert-tokenizer --tokenizer-path data/token --out-path data/mine.tiktoken",
+         "yocto convert-tokenizer --tokenizer-path data/mine.tiktoken --pattern gpt4 "
+         "--out-path data/mine"),
     ),
     Command(
         "encode", EncodeConfig,
@@ -83,5 +102,12 @@ COMMANDS = [
         ("yocto chat", "yocto chat --ckpt token-1 --temperature 0.5"),
         "yocto.cli.repl:run_chat",
         json=False,
+    ),
+    Command(
+        "bench tokenizer", BenchTokenizerConfig,
+        "Time the tokenizer against others, encoding and training.",
+        ("yocto bench tokenizer --text-path mybook.txt",
+         "yocto bench tokenizer --tokenizer-path data/token --only encode --peers tiktoken"),
+        "yocto.cli.bench:render_tokenizer",
     ),
 ]  # fmt: skip

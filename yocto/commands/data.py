@@ -15,6 +15,7 @@ from yocto.dataset.tokens import Meta, Tokens
 from yocto.errors import DataError, TokenizerError
 from yocto.tokenizer.base import CORPUS_FILE, TOKENIZER_FILES, BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
+from yocto.utils.cores import available_cores
 from yocto.utils.files import making, read_json
 from yocto.utils.lock import exclusive
 from yocto.utils.progress import Progress
@@ -105,13 +106,15 @@ def encode_documents(
     """Write the token files of documents; the tokenizer's encode goes to the dataset's writer."""
     unknown = total = 0
 
-    def encode(text: str) -> Tokens:
+    def encode(texts: Sequence[str]) -> list[Tokens]:
         nonlocal unknown, total
-        ids = tokenizer.encode_to_numpy(text)
+        made = tokenizer.encode_batch_to_numpy(texts, available_cores())
         if tokenizer.unk_id is not None:
-            unknown, total = unknown + int((ids == tokenizer.unk_id).sum()), total + len(ids)
-        return ids
+            unknown += sum(int((ids == tokenizer.unk_id).sum()) for ids in made)
+            total += sum(map(len, made))
+        return made
 
+    tokenizer.expect(sum(map(len, documents)), progress.say)
     maker = TokenMaker(encode, tokenizer.vocab_size, tokenizer.end_id, tokenizer.sha256)
     meta = write_dataset(
         documents,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from yocto.commands.data import check_outputs, data_dir_flag
 from yocto.config import TrainTokenizerConfig
-from yocto.dataset.text import find_text, read_documents
+from yocto.dataset.text import find_text, read_parts
 from yocto.tokenizer.base import CORPUS_FILE
 from yocto.tokenizer.patterns import NAMED_PATTERNS
 from yocto.tokenizer.special import separator_of
@@ -46,20 +47,24 @@ class TrainedTokenizer:
 def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
     """Write tokenizer.json, vocab.json, merges.txt, and where the text lies."""
     trainer = make_trainer(config)
-    documents = list(read_documents(config.text_path, separator_of(trainer.special_tokens)))
-    if config.kind != "word" and config.pattern not in NAMED_PATTERNS:
+    own_pattern = config.kind != "word" and config.pattern not in NAMED_PATTERNS
+    separator = separator_of(trainer.special_tokens)
+    parts = read_parts(config.text_path, separator, whole=not trainer.takes_parts)
+    first = next(parts)
+    if own_pattern:
         progress.notice(
             "other programs that open tokenizer.json may read this regex differently; the named "
             "patterns are checked to give equal ids"
         )
     out_dir = Path(config.out_dir)
     check_outputs(out_dir, config.text_path, config.kind, progress)
-    tokenizer = trainer.train(documents, progress)
+    size = sum(find_text(path).stat().st_size for path in config.text_path)
+    tokenizer = trainer.train(chain([first], parts), progress, size)
     tokenizer.save(out_dir)
     write_json(
         out_dir / CORPUS_FILE, {"paths": [str(find_text(p).absolute()) for p in config.text_path]}
     )
-    sample = documents[0][:1_000_000]
+    sample = first[:1_000_000]
     return TrainedTokenizer(
         out_dir=str(out_dir),
         kind=config.kind,

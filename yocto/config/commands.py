@@ -24,6 +24,10 @@ class PrepareCharConfig(Config):
     val_ratio: float = knob(0.1, "Share of the text kept for validation.", low=0, high=0.9)
 
 
+# What a word tokenizer has no use for, with the defaults.
+_MERGING = (("pattern", "gpt2"), ("num_merges", None), ("min_frequency", 1), ("workers", None))
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainTokenizerConfig(Config):
     """Settings of `yocto train-tokenizer`."""
@@ -56,14 +60,18 @@ class TrainTokenizerConfig(Config):
     normalize: Literal["none", "nfc", "nfkc"] = knob(
         "none", "Unicode form that text is brought into first."
     )
+    min_frequency: int = knob(1, "How often a pair must occur to be merged.", low=1, high=1 << 40)
     byte_fallback: bool = knob(
         False, "In char-bpe, write a character that the vocabulary lacks as bytes, not as <unk>."
+    )
+    workers: int | None = knob(
+        None, "Threads that read a long text.", low=1, high=1024, default_text="all cores"
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.kind == "word":
-            for name, value in (("pattern", "gpt2"), ("num_merges", None)):
+            for name, value in _MERGING:
                 if getattr(self, name) != value:
                     raise ConfigError(
                         f"a word tokenizer merges nothing, so {name} means nothing to it",
@@ -94,6 +102,28 @@ class EncodeConfig(Config):
         None, "Folder for train.bin, val.bin and meta.json.", default_text="the tokenizer's folder"
     )
     val_ratio: float = knob(0.1, "Share of the text kept for validation.", low=0, high=0.9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertTokenizerConfig(Config):
+    """Settings of `yocto convert-tokenizer`."""
+
+    tokenizer_path: str = path_knob(
+        "data/token/tokenizer.json",
+        "Tokenizer: its folder, tokenizer.json, vocab.json + merges.txt, a *.tiktoken rank file, "
+        "or sentencepiece's *.model.",
+    )
+    out_path: str = path_knob(
+        "data/token/tokenizer.tiktoken",
+        "FILE.tiktoken for a rank file; else a folder for tokenizer.json, vocab.json and "
+        "merges.txt.",
+    )
+    pattern: str | None = knob(
+        None,
+        "How text is split, for files that don't tell: gpt2, gpt4, gpt4o, llama3, qwen2, or a "
+        "regex.",
+        low=1, high=10_000, default_text="gpt2, or what OpenAI's files use by their names",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,3 +259,25 @@ class QuickstartConfig(Config):
     minutes: float = knob(3.0, "How long to train.", low=0.01, high=1e6)
     out_dir: str = path_knob("data/quickstart", "Folder for the tokenizer and the encoded text.")
     ckpt_dir: str = path_knob("checkpoints", "Folder where runs lie.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchTokenizerConfig(Config):
+    """Settings of `yocto bench tokenizer`."""
+
+    text_path: tuple[str, ...] = path_knob((DEFAULT_TEXT,), "Text file; repeat it for several.")
+    tokenizer_path: str | None = path_knob(
+        None, "Tokenizer that encodes, of kind byte-bpe: a file or its folder.",
+        default_text="one is trained on the text",
+    )  # fmt: skip
+    vocab_size: int = knob(
+        8000, "Tokens that the trainers reach, bytes included.", low=256, high=1 << 20
+    )
+    rounds: int = knob(5, "How often each engine is measured.", low=1, high=1000)
+    only: Literal["encode", "train"] | None = knob(
+        None, "Measure encoding or training alone.", default_text="both"
+    )
+    peers: tuple[str, ...] | None = path_knob(
+        None, "Engine to measure yocto against; repeat it for several.",
+        default_text="tiktoken tokenizers rustbpe gigatoken fastokens",
+    )  # fmt: skip

@@ -11,12 +11,14 @@ from yocto.dataset.tokens import Meta, Tokens, bin_dtype, write_meta, write_spli
 from yocto.errors import DataError
 from yocto.utils.progress import Progress
 
+_BATCH = 1 << 24  # characters
+
 
 @dataclass(frozen=True)
 class TokenMaker:
     """What writing token files has to know of a tokenizer, which this layer does not import."""
 
-    encode: Callable[[str], Tokens]  # text taken as plain
+    encode: Callable[[Sequence[str]], list[Tokens]]  # of each document; text taken as plain
     vocab_size: int
     end_id: int | None
     sha256: str
@@ -48,9 +50,10 @@ def write_dataset(
     with progress.task("encoding", total, "char") as task:
 
         def parts(split: Sequence[str]) -> Iterator[tuple[Tokens, int]]:
-            for document in split:
-                yield maker.encode(document), len(document.encode("utf-8"))
-                task.advance(len(document))
+            for batch in _batches(split):
+                for document, ids in zip(batch, maker.encode(batch), strict=True):
+                    yield ids, len(document.encode("utf-8"))
+                    task.advance(len(document))
 
         try:
             for name in SPLITS:
@@ -77,3 +80,17 @@ def write_dataset(
             f"split or the other, and there are only {len(documents)}"
         )
     return meta
+
+
+def _batches(documents: Sequence[str]) -> Iterator[list[str]]:
+    """Documents in their order, so many at a time as are encoded well together."""
+    batch: list[str] = []
+    size = 0
+    for document in documents:
+        batch.append(document)
+        size += len(document)
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.normalize import check_text
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 AllowedSpecial = str | Collection[str]
 
-TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
+# In the order in which one that opens a folder looks for them.
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
 CORPUS_FILE = "corpus.json"  # which text yocto trained the tokenizer on, for encode and train
 
 
@@ -28,10 +30,13 @@ class BaseTokenizer(ABC):
     kind: the tokenizer's name on the command line ("char", "byte-bpe", "char-bpe", "word").
     special_tokens: text -> id of tokens that stand for no text, such as <|endoftext|>. They are
     made from a text only where `allowed_special` says so.
+    frame: the special tokens that `add_special_tokens` puts before and after the ids, where there
+    are such.
     """
 
     kind: str
     special_tokens: dict[str, int]
+    frame: tuple[tuple[str, ...], tuple[str, ...]] = (BOS,), (EOS,)
 
     # ------------------------------------------------------------------ what a kind has to bring
 
@@ -54,7 +59,7 @@ class BaseTokenizer(ABC):
         """What one id stands for, in UTF-8; a TokenizerError for an id that is not there."""
 
     @abstractmethod
-    def files(self) -> dict[str, str]:
+    def files(self) -> Mapping[str, str | bytes]:
         """The files that `save` writes: name -> content. The first one alone can be loaded."""
 
     # ------------------------------------------------------------------------------------ encode
@@ -70,7 +75,8 @@ class BaseTokenizer(ABC):
         allowed_special: what to do where the text holds a special token's text: "none_raise" raises
         a TokenizerError, "none" takes it as plain text, "all" makes the special id of it, and a set
         makes the special ids of its members and takes the others as plain text.
-        add_special_tokens: put <bos> before the ids and <eos> after them, where there are such.
+        add_special_tokens: put <bos> before the ids and <eos> after them, where there are such, or
+        what else the tokenizer's file says (`frame`).
         """
         check_text(text)
         ids: list[int] = []
@@ -81,11 +87,12 @@ class BaseTokenizer(ABC):
             else:
                 ids.extend(self._encode_plain(part))
         if add_special_tokens:
-            return [*self._ids_of(BOS), *ids, *self._ids_of(EOS)]
+            before, after = self.frame
+            return [*self._ids_of(before), *ids, *self._ids_of(after)]
         return ids
 
-    def _ids_of(self, token: str) -> list[int]:
-        return [self.special_tokens[token]] if token in self.special_tokens else []
+    def _ids_of(self, tokens: Iterable[str]) -> list[int]:
+        return [self.special_tokens[token] for token in tokens if token in self.special_tokens]
 
     def _allowed(self, text: str, allowed_special: AllowedSpecial) -> Collection[str]:
         if allowed_special == "all":
@@ -113,6 +120,11 @@ class BaseTokenizer(ABC):
                 )
         return frozenset(allowed_special)
 
+    def expect(self, size: int, say: Callable[[str], None]) -> None:
+        """Get ready for a text of `size` bytes, in as many parts as may be: a kind that has a fast
+        way for long texts takes it from the first part on. say: is told if that takes time."""
+        return
+
     def encode_bytes(self, data: bytes) -> list[int]:
         """The ids of any bytes, special tokens taken as plain text."""
         try:
@@ -123,10 +135,11 @@ class BaseTokenizer(ABC):
                 "Encode the text as UTF-8, or use a byte-bpe tokenizer.",
             ) from error
 
-    def encode_to_numpy(self, text: str | bytes) -> NDArray[Any]:
+    def encode_to_numpy(self, text: str | bytes, workers: int = 1) -> NDArray[Any]:
         """The ids of a text (str, or UTF-8 bytes) as a 1-D array, special tokens as plain text.
 
         The array is uint16, or uint32 when vocab_size is above 65536: what a .bin file holds.
+        workers: threads that may share a long text, where the kind has a way to; never other ids.
         """
         import numpy as np
 
@@ -134,7 +147,30 @@ class BaseTokenizer(ABC):
             ids = self.encode_bytes(text)
         else:
             ids = self.encode(text, allowed_special="none")
-        return np.array(ids, dtype=np.uint16 if self.vocab_size <= 65536 else np.uint32)
+        return np.array(ids, id_dtype(self.vocab_size))
+
+    def encode_batch(
+        self,
+        texts: Sequence[str],
+        allowed_special: AllowedSpecial = "none_raise",
+        add_special_tokens: bool = False,
+        workers: int = 1,
+    ) -> list[list[int]]:
+        """The ids of many texts, as `encode` makes them. workers: threads that share the texts."""
+        for text in texts:
+            check_text(text)
+        marked = [i for i, text in enumerate(texts) if any(t in text for t in self.special_tokens)]
+        if add_special_tokens or marked:
+            for i in marked:  # an error names the place in the text
+                self._allowed(texts[i], allowed_special)
+            return [self.encode(text, allowed_special, add_special_tokens) for text in texts]
+        self._allowed("", allowed_special)
+        return [to_list(ids) for ids in self.encode_batch_to_numpy(texts, workers)]
+
+    def encode_batch_to_numpy(self, texts: Sequence[str], workers: int = 1) -> list[NDArray[Any]]:
+        """The ids of many texts, special tokens as plain text, each as `encode_to_numpy` makes
+        them."""
+        return [self.encode_to_numpy(text) for text in texts]
 
     # ------------------------------------------------------------------------------------ decode
 
@@ -168,8 +204,8 @@ class BaseTokenizer(ABC):
 
     @property
     def bos_id(self) -> int | None:
-        """The id of <bos>, which begins a text with add_special_tokens."""
-        return self.special_tokens.get(BOS)
+        """The id of <bos>, or of whatever else begins a text with add_special_tokens."""
+        return next(iter(self._ids_of(self.frame[0])), None)
 
     @property
     def eos_id(self) -> int | None:
@@ -195,29 +231,42 @@ class BaseTokenizer(ABC):
     def sha256(self) -> str:
         """The identity of this tokenizer: the SHA-256 of the main file that `save` writes."""
         main = next(iter(self.files().values()))
-        return hashlib.sha256(main.encode("utf-8")).hexdigest()
+        return hashlib.sha256(_as_bytes(main)).hexdigest()
 
     # ------------------------------------------------------------------------------------- files
 
-    def save(self, directory: str | Path) -> None:
-        """Write the tokenizer's files into a folder, each one atomically.
+    def save(self, path: str | Path) -> None:
+        """Write the tokenizer's files into a folder, each one atomically; or, where the path ends
+        in .tiktoken, a rank file, which names neither the split pattern nor special tokens.
 
         Where yocto trained another kind there before, the files that only that one had are deleted:
         what lies there is one tokenizer. Raises TokenizerFileError, and writes nothing, where
-        somebody else's tokenizer.json would be found before this one.
+        somebody else's would be found before this one, and TokenizerError where a rank file can't
+        say what this tokenizer does.
         """
-        from yocto.utils.files import remove, write_text
+        from yocto.utils.files import atomic_file, remove
 
-        folder, files = Path(directory), self.files()
+        folder = Path(path)
+        if folder.suffix == ".tiktoken":
+            from yocto.tokenizer.tiktoken import rank_file
+
+            content = rank_file(self)
+            with atomic_file(folder) as file:
+                file.write(content)
+            return
+        files = self.files()
         stale = [name for name in TOKENIZER_FILES if name not in files and (folder / name).exists()]
         own = (folder / CORPUS_FILE).exists()
-        if "tokenizer.json" in stale and not own:
-            raise TokenizerFileError(
-                f"{folder} holds another tokenizer's tokenizer.json",
-                "Choose another folder for the output.",
-            )
-        for name, content in files.items():
-            write_text(folder / name, content)
+        main = next(iter(files))
+        for name in takewhile(lambda name: name != main, TOKENIZER_FILES):
+            if name in stale and not own:
+                raise TokenizerFileError(
+                    f"{folder} holds another tokenizer's {name}",
+                    "Choose another folder for the output.",
+                )
+        for name, text in files.items():
+            with atomic_file(folder / name) as file:
+                file.write(_as_bytes(text))
         for name in stale if own else ():
             remove(folder / name)
 
@@ -253,6 +302,22 @@ class StreamDecoder:
     def finish(self) -> str:
         """What is left at the end: U+FFFD for a character that was never completed."""
         return self._utf8.decode(b"", final=True)
+
+
+def _as_bytes(content: str | bytes) -> bytes:
+    return content.encode("utf-8") if isinstance(content, str) else content
+
+
+def id_dtype(vocab_size: int) -> Any:
+    """The NumPy type of ids: what a .bin file holds."""
+    import numpy as np
+
+    return np.uint16 if vocab_size <= 65536 else np.uint32
+
+
+def to_list(ids: NDArray[Any]) -> list[int]:
+    """Ids as Python numbers."""
+    return cast("list[int]", ids.tolist())
 
 
 def sorted_by_id(vocab: Mapping[str, int]) -> dict[str, int]:

@@ -8,18 +8,32 @@ was learnt first is merged, again and again, until no learnt pair is left.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
 import regex
 
 from yocto.errors import TokenizerError
-from yocto.tokenizer.base import BaseTokenizer, sorted_by_id, token_table, unknown_id
+from yocto.tokenizer.base import (
+    BaseTokenizer,
+    id_dtype,
+    plain_ints,
+    sorted_by_id,
+    to_list,
+    token_table,
+    unknown_id,
+)
 from yocto.tokenizer.byte_level import ALPHABET
-from yocto.tokenizer.normalize import Normalization, make_normalizer
+from yocto.tokenizer.normalize import Normalization, make_normalizer, utf8, utf8_view
 from yocto.tokenizer.patterns import make_splitter
+from yocto.tokenizer.pay import Patience, modules_for, pay
 from yocto.tokenizer.special import check_special_tokens
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from yocto.tokenizer.bulk import BulkDecoder, BulkEncoder
 
 # (left id, right id) -> (rank: lower merges first, id of the merged token)
 Ranks = dict[tuple[int, int], tuple[int, int]]
@@ -29,6 +43,7 @@ T = TypeVar("T", bytes, str)  # what a token is: bytes, or in char-bpe character
 _SHORT = 48  # a piece of up to so many bytes is merged by plain scanning, which is quicker there
 _CACHED = 64  # pieces of up to so many bytes are remembered …
 _CACHE_SIZE = 1 << 18  # … up to so many of them
+_ENDLESS = 100_000  # bytes of a piece that plain Python would merge for half a second
 
 
 class BPETokenizer(BaseTokenizer):
@@ -74,6 +89,10 @@ class BPETokenizer(BaseTokenizer):
             raise TokenizerError(f"the vocabulary lacks the single byte {error}") from None
         self._ranks = make_ranks(self.vocab, self.merges)
         self._cache = PieceCache(self._encode_piece)
+        self._bulk: BulkEncoder | None = None
+        self._decoder: BulkDecoder | None = None
+        self._bits = 16 if self._size <= 65536 else 32
+        self._patience = Patience(*modules_for(self.pattern, "encode", f"encode_{self._bits}"))
 
     @classmethod
     def train(cls, texts: Iterable[str], **options: Any) -> BPETokenizer:
@@ -99,21 +118,83 @@ class BPETokenizer(BaseTokenizer):
     # ------------------------------------------------------------------------------------ encode
 
     def _encode_plain(self, text: str) -> list[int]:
+        text = self._normalized(text)
+        if self._patience.is_over(len(text)):
+            return to_list(self._bulk_encode(utf8_view(text)))
+        return self._encode_pieces(text)
+
+    def _encode_pieces(self, text: str) -> list[int]:
+        """The plain way: short texts, and all of them until the kernels are worth it."""
         cache = self._cache
         ids: list[int] = []
-        for piece in self._split(self._normalized(text)):
+        for piece in self._split(text):
             ids += cache[piece]
         return ids
 
+    def encode_to_numpy(self, text: str | bytes, workers: int = 1) -> NDArray[Any]:
+        """The ids of a text (str, or UTF-8 bytes) as a 1-D array, special tokens as plain text.
+
+        The array is uint16, or uint32 when vocab_size is above 65536: what a .bin file holds.
+        workers: threads that share a long text; the ids don't depend on them.
+        """
+        import numpy as np
+
+        if isinstance(text, bytes) and self.normalize != "none":
+            return super().encode_to_numpy(text)
+        if isinstance(text, str):
+            text = self._normalized(text)
+        if self._patience.is_over(len(text)):
+            return self._bulk_encode(utf8_view(text) if isinstance(text, str) else text, workers)
+        ids = self.encode(text, "none") if isinstance(text, str) else self._encode_runs(text)
+        return np.array(ids, id_dtype(self.vocab_size))
+
+    def encode_batch_to_numpy(self, texts: Sequence[str], workers: int = 1) -> list[NDArray[Any]]:
+        """The ids of many texts, special tokens as plain text, as arrays."""
+        if self._patience.is_over(sum(map(len, texts))):
+            return self._bulk_each([utf8(self._normalized(text)) for text in texts], workers)
+        return super().encode_batch_to_numpy(texts, workers)
+
+    def expect(self, size: int, say: Callable[[str], None]) -> None:
+        """Take the kernels from the first part on, if the whole is worth them."""
+        self._patience.expect(size, say)
+
+    def _bulk_each(self, texts: list[bytes], workers: int) -> list[NDArray[Any]]:
+        """Encode all texts as one, with the byte 0xFF between them, which no UTF-8 holds: it is a
+        piece of its own, the text before it ends there, and its id is made of nothing else."""
+        import numpy as np
+
+        filled = [text for text in texts if text]
+        ids = self._bulk_encode(b"\xff".join(filled), workers)
+        ends = np.flatnonzero(ids == self._byte_ids[0xFF])
+        parts = iter(np.split(ids, np.sort(np.concatenate([ends, ends + 1])))[::2])
+        return [next(parts) if text else ids[:0] for text in texts]
+
+    def _bulk_encode(self, data: bytes | memoryview, workers: int = 1) -> NDArray[Any]:
+        """The same ids, from the kernels."""
+        return self._encoder().encode(data, workers)
+
+    def _encoder(self) -> BulkEncoder:
+        if self._bulk is None:
+            from yocto.tokenizer.bulk import BulkEncoder
+
+            whole = self.vocab if self.ignore_merges else None
+            self._bulk = BulkEncoder(self._byte_ids, self._ranks, self.pattern, self._bits, whole)
+        return self._bulk
+
     def encode_bytes(self, data: bytes) -> list[int]:
         """The ids of any bytes. Bytes that are no UTF-8 are pieces of their own, and come back."""
+        if self.normalize == "none" and self._patience.is_over(len(data)):
+            return to_list(self._bulk_encode(data))
+        return self._encode_runs(data)
+
+    def _encode_runs(self, data: bytes) -> list[int]:
         ids: list[int] = []
         # surrogateescape turns each bad byte into a lone surrogate, which no valid text holds.
         for run in regex.split(r"([\uDC80-\uDCFF]+)", data.decode("utf-8", "surrogateescape")):
             if run and "\udc80" <= run[0] <= "\udcff":
                 ids += self._encode_chunk(run.encode("utf-8", "surrogateescape"))
             elif run:
-                ids += self._encode_plain(run)
+                ids += self._encode_pieces(self._normalized(run))
         return ids
 
     def _encode_piece(self, piece: str) -> list[int]:
@@ -122,7 +203,27 @@ class BPETokenizer(BaseTokenizer):
     def _encode_chunk(self, data: bytes) -> list[int]:
         if self.ignore_merges and data in self.vocab:
             return [self.vocab[data]]
+        if len(data) > _ENDLESS and self._patience.is_short:
+            return to_list(self._encoder().encode_piece(data))
         return merge([self._byte_ids[b] for b in data], self._ranks)
+
+    # ------------------------------------------------------------------------------------ decode
+
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """The bytes that ids stand for; long NumPy arrays are the kernel's work."""
+        try:
+            if _is_array(ids) and pay(4 * len(ids), "decode"):
+                return self._bulk_decode(ids)
+            return b"".join(map(self._token_bytes.__getitem__, plain_ints(ids)))
+        except KeyError as error:
+            raise unknown_id(error.args[0], self.vocab_size) from None
+
+    def _bulk_decode(self, ids: NDArray[Any]) -> bytes:
+        if self._decoder is None:
+            from yocto.tokenizer.bulk import BulkDecoder
+
+            self._decoder = BulkDecoder(self._token_bytes, self.vocab_size)
+        return self._decoder.decode(ids)
 
     # ------------------------------------------------------------------------------------- files
 
@@ -131,6 +232,13 @@ class BPETokenizer(BaseTokenizer):
         from yocto.tokenizer.huggingface_write import bpe_files
 
         return bpe_files(self)
+
+
+def _is_array(ids: Iterable[int]) -> TypeGuard[NDArray[Any]]:
+    """Whether it is a NumPy array of integers, of one dimension; told without importing NumPy."""
+    kind = getattr(getattr(ids, "dtype", None), "kind", "")
+    is_flat = type(ids).__module__ == "numpy" and getattr(ids, "ndim", 0) == 1
+    return is_flat and kind in ("i", "u")
 
 
 class PieceCache(dict[str, list[int]]):

@@ -11,15 +11,24 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from itertools import pairwise
 
 from yocto.errors import TokenizerError
 from yocto.tokenizer.bpe import BPETokenizer, T, byte_vocab
-from yocto.tokenizer.byte_level import to_visible
+from yocto.tokenizer.byte_level import ALPHABET, CHAR_TO_BYTE, from_visible, to_visible
 from yocto.tokenizer.char_bpe import BYTE_TOKENS, SUFFIX, CharBPETokenizer, symbols
 from yocto.tokenizer.normalize import Normalization, make_normalizer
-from yocto.tokenizer.patterns import count_pieces, make_splitter
-from yocto.tokenizer.special import check_spelling, special_tokens_of
+from yocto.tokenizer.patterns import NAMED_PATTERNS, make_splitter
+from yocto.tokenizer.pay import announce, enough_for, learning_pays, modules_for
+from yocto.tokenizer.piece_counts import (
+    PieceCounts,
+    count_in_python,
+    count_with_kernels,
+    encoded,
+    plain_parts,
+)
+from yocto.tokenizer.special import check_spelling, has_space, special_tokens_of
 from yocto.utils.progress import Progress, SilentProgress, Task
 
 Pair = tuple[int, int]
@@ -38,6 +47,7 @@ class BPETrainer:
     min_frequency: a pair that occurs less often is not merged.
     normalize: Unicode form that text is brought into first: "none", "nfc" or "nfkc".
     byte_fallback: char-bpe writes a character that it does not know as bytes, not as <unk>.
+    workers: threads that count the pieces of a long text; the merges don't depend on them.
 
     >>> tokenizer = BPETrainer(vocab_size=300).train(["the theme of the thesis"])
     >>> tokenizer.decode(tokenizer.encode("the thesis"))
@@ -54,6 +64,7 @@ class BPETrainer:
         min_frequency: int = 1,
         normalize: Normalization = "none",
         byte_fallback: bool = False,
+        workers: int = 1,
     ) -> None:
         if kind not in ("byte-bpe", "char-bpe"):
             raise TokenizerError(
@@ -71,39 +82,105 @@ class BPETrainer:
         self.min_frequency = max(1, min_frequency)
         self.normalize: Normalization = normalize
         self.byte_fallback = byte_fallback
+        self.workers = workers
         self._split = make_splitter(pattern)
         self._normalized = make_normalizer(normalize)
         if kind == "byte-bpe":
             self._check_room(256 + len(self.special_tokens), "256 bytes")
             check_spelling(self.special_tokens, map(to_visible, byte_vocab()))
 
+    @property
+    def takes_parts(self) -> bool:
+        """Whether a text may come in parts as utils/cuts.py cuts them: not where a regex of the
+        user's own, or a special token with a space in it, may reach over a cut."""
+        return self.pattern in NAMED_PATTERNS and not has_space(self.special_tokens)
+
     def train(
-        self, texts: str | Iterable[str], progress: Progress | None = None
+        self,
+        texts: str | Iterable[str],
+        progress: Progress | None = None,
+        size: int | None = None,
     ) -> BPETokenizer | CharBPETokenizer:
         """Learn merges from texts, each of which may be a whole corpus or a line.
 
-        Stops early when no pair is left that occurs min_frequency times; vocab_size of the result
-        tells how many tokens were reached.
+        size: the bytes of all texts, if they are known; from that it is clear at once whether
+        the kernels are worth it. Stops early when no pair is left that occurs min_frequency times;
+        vocab_size of the result tells how many tokens were reached.
         """
         progress = progress or SilentProgress()
-        texts = [texts] if isinstance(texts, str) else texts
-        counts = count_pieces(texts, self.special_tokens, self._normalized, self._split)
-        return (self._train_bytes if self.kind == "byte-bpe" else self._train_chars)(
-            counts, progress
-        )
+        parts = plain_parts(texts, self.special_tokens, self._normalized, progress, size)
+        say = cache(progress.say)  # the same thing once
+        counts, pieces = self._count(parts, say, size)
+        if self.kind == "byte-bpe":
+            return self._train_bytes(counts, pieces, progress, say)
+        return self._train_chars(counts if pieces is None else pieces.texts(), progress)
 
-    def _train_bytes(self, counts: Counter[str], progress: Progress) -> BPETokenizer:
+    def _count(
+        self, parts: Iterable[str], say: Callable[[str], None], size: int | None
+    ) -> tuple[Counter[str], PieceCounts | None]:
+        """How often each piece occurs, from plain Python or, in a long text, from the kernels."""
+        modules = modules_for(self.pattern, "count", "encode")
+        counts, rest = count_in_python(parts, self._split, enough_for(*modules, size=size))
+        if rest is None:
+            return counts, None
+        announce(say, *modules)
+        return counts, count_with_kernels(rest, self.pattern, self.workers, counts)
+
+    def _train_bytes(
+        self,
+        counts: Counter[str],
+        pieces: PieceCounts | None,
+        progress: Progress,
+        say: Callable[[str], None],
+    ) -> BPETokenizer:
+        symbols = sum(map(len, counts)) if pieces is None else len(pieces.data)
+        if learning_pays(symbols):
+            announce(say, "learn")
+            pieces = PieceCounts.of(encoded(counts)) if pieces is None else pieces
+            vocab, merges = self._learn_with_kernels(pieces, progress)
+        else:
+            counter = encoded(counts) if pieces is None else pieces.counter()
+            vocab, merges = self._learn_in_python(counter, progress)
+        special = {token: len(vocab) + i for i, token in enumerate(self.special_tokens)}
+        return BPETokenizer(vocab, merges, self.pattern, special, self.normalize)
+
+    def _learn_in_python(
+        self, counts: Counter[bytes], progress: Progress
+    ) -> tuple[dict[bytes, int], list[tuple[bytes, bytes]]]:
         vocab = byte_vocab()
-        words = [[vocab[bytes([b])] for b in piece.encode("utf-8")] for piece in counts]
+        words = [[vocab[bytes([b])] for b in piece] for piece in counts]
         target = self.vocab_size - len(self.special_tokens)
 
         def taken(left: bytes, right: bytes) -> bool:
             """Whether tokenizer.json would write the token as it writes a special one."""
             return to_visible(left + right) in self.special_tokens
 
-        merges = self._learn(words, counts, vocab, target, taken, progress)
-        special = {token: len(vocab) + i for i, token in enumerate(self.special_tokens)}
-        return BPETokenizer(vocab, merges, self.pattern, special, self.normalize)
+        return vocab, self._learn(words, list(counts.values()), vocab, target, taken, progress)
+
+    def _learn_with_kernels(
+        self, pieces: PieceCounts, progress: Progress
+    ) -> tuple[dict[bytes, int], list[tuple[bytes, bytes]]]:
+        from yocto.tokenizer.bpe_learn import learn_byte_merges
+
+        target = self.vocab_size - len(self.special_tokens)
+        limit = target - 256 if self.num_merges is None else self.num_merges
+        forbidden = [
+            from_visible(token)
+            for token in self.special_tokens
+            if CHAR_TO_BYTE.keys() >= set(token)
+        ]
+        with progress.task("learning merges", limit, "merge") as task:
+            made = learn_byte_merges(
+                pieces, target if self.num_merges is None else 1 << 30, limit, self.min_frequency,
+                forbidden, task,
+            )  # fmt: skip
+        tokens = list(ALPHABET)
+        merges = []
+        for left, right, token in made:
+            merges.append((tokens[left], tokens[right]))
+            if token == len(tokens):  # else it was there already
+                tokens.append(tokens[left] + tokens[right])
+        return {token: i for i, token in enumerate(tokens)}, merges
 
     def _train_chars(self, counts: Counter[str], progress: Progress) -> CharBPETokenizer:
         special = {token: i for i, token in enumerate(self.special_tokens)}
@@ -127,7 +204,7 @@ class BPETrainer:
             return left + right in reserved or SUFFIX in text
 
         words = [[vocab[symbol] for symbol in symbols(piece)] for piece in counts]
-        merges = self._learn(words, counts, vocab, self.vocab_size, taken, progress)
+        merges = self._learn(words, list(counts.values()), vocab, self.vocab_size, taken, progress)
         for token in special:
             del vocab[token]
         return CharBPETokenizer(
@@ -137,7 +214,7 @@ class BPETrainer:
     def _learn(
         self,
         words: list[list[int]],
-        counts: Counter[str],
+        frequencies: list[int],
         vocab: dict[T, int],
         target: int,
         taken: Callable[[T, T], bool],
@@ -145,7 +222,6 @@ class BPETrainer:
     ) -> list[tuple[T, T]]:
         limit = target - len(vocab) if self.num_merges is None else self.num_merges
         with progress.task("learning merges", limit, "merge") as task:
-            frequencies = list(counts.values())
             if self.num_merges is not None:
                 target = 1 << 62
             return learn_merges(

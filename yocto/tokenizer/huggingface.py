@@ -1,7 +1,11 @@
 """tokenizer.json in Hugging Face's format, and GPT-2's vocab.json + merges.txt: how they are read.
 
 Only what yocto's own kinds need is understood: BPE on bytes, BPE with </w>, WordLevel. A file with
-anything else in it is refused by name: reading on would give other ids without a word.
+anything else in it is refused by name, for reading on would give other ids without a word; store.py
+then lets Hugging Face's own library read it, where that is installed.
+
+Added tokens are special tokens here, those too that a file doesn't call special, such as Qwen3's
+<think>: no text becomes one unless the caller says so.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.byte_level import CHAR_TO_BYTE, from_visible
 from yocto.tokenizer.char_bpe import SUFFIX
+from yocto.tokenizer.huggingface_frame import frame_of
 from yocto.tokenizer.huggingface_write import WORD_STEPS
 from yocto.tokenizer.normalize import Normalization, check_text
 from yocto.tokenizer.patterns import pattern_name
@@ -28,20 +33,30 @@ def tokenizer_from_json(content: Any, path: str) -> BaseTokenizer:
     """Make a tokenizer of what a tokenizer.json holds; a TokenizerFileError names the fault."""
     try:
         model = _table(content, "model")
-        special = _added_tokens(content.get("added_tokens"))
-        normalize = _normalizer(content.get("normalizer"))
-        pre_tokenizer = content.get("pre_tokenizer")
-        if model.get("type") == "WordLevel":
-            return _word(model, special, normalize, pre_tokenizer)
-        if model.get("type") not in ("BPE", None):
+        if model.get("type") not in ("BPE", "WordLevel", None):
             raise _Fault(f"its model is {model.get('type')!r}, not BPE or WordLevel")
-        if model.get("end_of_word_suffix") == SUFFIX:
-            return _char_bpe(model, special, normalize, pre_tokenizer)
-        return _byte_bpe(model, special, normalize, pre_tokenizer)
+        special = _added_tokens(content)
+        normalize = _normalizer(content.get("normalizer"))
+        frame = frame_of(content.get("post_processor"), special)
+        tokenizer = _tokenizer(model, special, normalize, content.get("pre_tokenizer"))
+        _check_gaps(special, model["vocab"])
+        if frame is not None:
+            tokenizer.frame = frame
+        return tokenizer
     except _Fault as fault:
         raise TokenizerFileError(f"{path}: {fault}", _HINT) from None
     except TokenizerError as error:
         raise TokenizerFileError(f"{path}: {error.message}", _HINT) from error
+
+
+def _tokenizer(
+    model: dict[str, Any], special: dict[str, int], normalize: Normalization, pre_tokenizer: Any
+) -> BaseTokenizer:
+    if model.get("type") == "WordLevel":
+        return _word(model, special, normalize, pre_tokenizer)
+    if model.get("end_of_word_suffix") == SUFFIX:
+        return _char_bpe(model, special, normalize, pre_tokenizer)
+    return _byte_bpe(model, special, normalize, pre_tokenizer)
 
 
 def _byte_bpe(
@@ -193,10 +208,12 @@ def _pair(merge: Any) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-def _added_tokens(added: Any) -> dict[str, int]:
+def _added_tokens(content: Mapping[str, Any]) -> dict[str, int]:
+    """Text -> id of the added tokens, if they are found in a text as special tokens are here."""
+    added = content.get("added_tokens")
     if not isinstance(added, list | None):
         raise _Fault("'added_tokens' is not a list")
-    special = {}
+    special: dict[str, int] = {}
     for token in added or []:
         if not isinstance(token, dict) or not isinstance(token.get("content"), str):
             raise _Fault(f"the added token {token!r} has no content")
@@ -204,16 +221,34 @@ def _added_tokens(added: Any) -> dict[str, int]:
         for key in ("single_word", "lstrip", "rstrip"):
             if token.get(key):
                 raise _Fault(f"the added token {text!r} has {key!r}, which is not supported")
+        if token.get("normalized") and not token.get("special"):
+            raise _Fault(f"the added token {text!r} is a word of the text: not supported")
+        if token.get("normalized") and content.get("normalizer") is not None:
+            raise _Fault(f"the added token {text!r} is found after normalization: not supported")
         if text in special:
             raise _Fault(f"the added token {text!r} is there twice")
         special[text] = _id(token.get("id"), text)
     return special
 
 
+def _check_gaps(special: Mapping[str, int], vocab: Mapping[str, Any]) -> None:
+    """Refuse ids after a gap: tokenizers gives added tokens the ids that come next, whatever the
+    file says."""
+    free = len(vocab)
+    for text, i in special.items():
+        if text not in vocab and i != free:
+            raise _Fault(f"the added token {text!r} has the id {i}, where {free} comes next")
+        free = max(free, i + 1)
+
+
 def _normalizer(normalizer: Any) -> Normalization:
     if normalizer is None:
         return "none"
     kind = normalizer.get("type") if isinstance(normalizer, dict) else normalizer
+    if isinstance(normalizer, dict) and kind == "Sequence":
+        steps = normalizer.get("normalizers")
+        if isinstance(steps, list) and len(steps) <= 1:
+            return _normalizer(steps[0] if steps else None)
     if kind == "NFC":
         return "nfc"
     if kind == "NFKC":

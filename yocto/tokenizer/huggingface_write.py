@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from yocto.tokenizer.base import sorted_by_id
 from yocto.tokenizer.byte_level import to_visible
 from yocto.tokenizer.char_bpe import SUFFIX
+from yocto.tokenizer.huggingface_frame import with_frame
 from yocto.tokenizer.patterns import pattern_regex
 from yocto.tokenizer.special import UNK
 from yocto.tokenizer.word import BETWEEN_WORDS, PIECES
@@ -39,7 +40,9 @@ def bpe_files(tokenizer: BPETokenizer) -> dict[str, str]:
     content = _content(
         tokenizer,
         pre_tokenizer=_pre_tokenizer(tokenizer.pattern),
-        post_processor={**_BYTE_LEVEL, "trim_offsets": False, "use_regex": False},
+        post_processor=with_frame(
+            tokenizer, {**_BYTE_LEVEL, "trim_offsets": False, "use_regex": False}
+        ),
         decoder={**_BYTE_LEVEL, "use_regex": False},
         model=_bpe_model(vocab, merges, ignore_merges=tokenizer.ignore_merges),
     )
@@ -60,7 +63,7 @@ def char_bpe_json(tokenizer: CharBPETokenizer) -> str:
     return _content(
         tokenizer,
         pre_tokenizer=_split(pattern_regex(tokenizer.pattern)),
-        post_processor=None,
+        post_processor=with_frame(tokenizer, None),
         decoder={"type": "Sequence", "decoders": decoders},
         model=_bpe_model(
             sorted_by_id(tokenizer.vocab | tokenizer.special_tokens),
@@ -77,7 +80,7 @@ def word_json(tokenizer: WordTokenizer) -> str:
     return _content(
         tokenizer,
         pre_tokenizer={"type": "Sequence", "pretokenizers": WORD_STEPS},
-        post_processor=None,
+        post_processor=with_frame(tokenizer, None),
         decoder=None,
         model={"type": "WordLevel", "vocab": vocab, "unk_token": UNK},
     )

@@ -15,6 +15,11 @@ from yocto.errors import TokenizerError
 from yocto.tokenizer.normalize import check_text
 
 UNK, PAD, BOS, EOS = STANDARD = ("<unk>", "<pad>", "<bos>", "<eos>")
+# What other tokenizers name first, and what ends no document.
+NO_END = frozenset({
+    *STANDARD[:3], "<s>", "<mask>", "[UNK]", "[PAD]", "[CLS]", "[BOS]", "[MASK]",
+    "<|begin_of_text|>", "<|startoftext|>", "<|im_start|>", "<｜begin▁of▁sentence｜>",
+})  # fmt: skip
 
 
 def special_tokens_of(kind: str, wanted: Sequence[str] | None) -> list[str]:
@@ -28,19 +33,22 @@ def special_tokens_of(kind: str, wanted: Sequence[str] | None) -> list[str]:
 
 def end_token_of(special_tokens: Iterable[str]) -> str | None:
     """Which special token ends a document: <|endoftext|>, else <eos> in the kinds that have the
-    four, else the first one, else none."""
+    four, else the first one that may, else the first one, else none."""
     tokens = list(special_tokens)
     if END_OF_TEXT in tokens:
         return END_OF_TEXT
-    return EOS if set(tokens) >= set(STANDARD) else next(iter(tokens), None)
+    if set(tokens) >= set(STANDARD):
+        return EOS
+    return next((token for token in tokens if token not in NO_END), next(iter(tokens), None))
 
 
 def separator_of(special_tokens: Iterable[str]) -> str:
     """The line that ends a document in a text file: the special token that ends one, or, in the
-    kinds that have the four, the first of the user's own; <|endoftext|> where there is none."""
+    kinds that have the four, the first of the user's own; <|endoftext|> where there is none, or
+    where the first one is no end: such tokens are another program's."""
     tokens = list(special_tokens)
     own = [t for t in tokens if t not in STANDARD] if set(tokens) >= set(STANDARD) else tokens
-    return END_OF_TEXT if END_OF_TEXT in own or not own else own[0]
+    return own[0] if own and end_token_of(own) == own[0] else END_OF_TEXT
 
 
 def split_special(text: str, special: Collection[str]) -> Iterator[str]:
@@ -53,6 +61,11 @@ def split_special(text: str, special: Collection[str]) -> Iterator[str]:
     for part in regex.split("(" + "|".join(map(regex.escape, longest_first)) + ")", text):
         if part:
             yield part
+
+
+def has_space(special_tokens: Iterable[str]) -> bool:
+    """Whether any of them has white space in it, where a text might be cut."""
+    return any(character.isspace() for token in special_tokens for character in token)
 
 
 def check_special_tokens(special_tokens: Sequence[str]) -> None:

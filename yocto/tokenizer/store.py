@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from yocto.errors import TokenizerFileError
+from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.char import FORMAT, CharTokenizer
 from yocto.tokenizer.huggingface import bpe_from_gpt2_files, tokenizer_from_json
 from yocto.tokenizer.tiktoken import bpe_from_tiktoken
 from yocto.utils.files import read_json
 
+if TYPE_CHECKING:
+    from yocto.tokenizer.wrapped_object import Codec
+
 _HINT = "Make one with yocto train-tokenizer or yocto prepare-char."
+_FETCH = "Fetch the file again from where it came."
 
 
 def find_tokenizer(path: str | Path) -> Path | None:
@@ -19,27 +25,39 @@ def find_tokenizer(path: str | Path) -> Path | None:
     path = Path(path)
     if path.is_file():
         return path
-    for name in ("tokenizer.json", "vocab.json"):
+    for name in ("tokenizer.json", "tokenizer.model", "vocab.json"):
         if (path / name).is_file():
             return path / name
-    ranks = sorted(path.glob("*.tiktoken")) if path.is_dir() else []
-    return ranks[0] if len(ranks) == 1 else None
+    for ending in ("*.tiktoken", "*.model") if path.is_dir() else ():
+        if found := sorted(path.glob(ending)):
+            return found[0] if len(found) == 1 else None
+    return None
 
 
-def load_tokenizer(path: str | Path, pattern: str | None = None) -> BaseTokenizer:
+def load_tokenizer(
+    path: str | Path | BaseTokenizer | Codec, pattern: str | None = None
+) -> BaseTokenizer:
     """Open a tokenizer: a folder, tokenizer.json, vocab.json (with merges.txt beside it, or of
-    characters), or *.tiktoken.
+    characters), *.tiktoken, or a sentencepiece *.model; or take an object of another library, as
+    adapt_tokenizer does.
 
     pattern: the split pattern, for vocab.json + merges.txt and *.tiktoken, which don't name theirs;
     None takes gpt2, or what a file of OpenAI's is known to use by its name.
-    Raises TokenizerFileError, which names the file and the fault.
+    Raises TokenizerFileError, which names the file and the fault. A tokenizer.json that yocto does
+    not understand is opened with `tokenizers`, a *.model with `sentencepiece`, if installed.
     """
+    if not isinstance(path, str | Path):
+        from yocto.tokenizer.adapters import adapt_tokenizer
+
+        return adapt_tokenizer(path)
     file = find_tokenizer(path)
     if file is None:
         what = "holds no tokenizer" if Path(path).is_dir() else "is not there"
         raise TokenizerFileError(f"{path} {what}", _HINT)
     if file.suffix == ".tiktoken":
         return bpe_from_tiktoken(_read(file), str(file), pattern or _pattern_of(file.stem))
+    if file.suffix == ".model":
+        return _from_model(_read(file), str(file), pattern)
     if file.name == "merges.txt":
         file = file.with_name("vocab.json")
     content = read_json(file, TokenizerFileError, _HINT)
@@ -48,11 +66,38 @@ def load_tokenizer(path: str | Path, pattern: str | None = None) -> BaseTokenize
     merges = file.with_name("merges.txt")
     if file.name == "vocab.json" and merges.is_file():
         try:
-            text = _read(merges).decode("utf-8")
+            text = _read(merges).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise TokenizerFileError(f"{merges}: byte {error.start} is not UTF-8", _HINT) from error
         return bpe_from_gpt2_files(content, text, str(file), pattern or "gpt2")
-    return tokenizer_from_json(content, str(file))
+    return _from_json(content, file)
+
+
+def _from_json(content: Any, file: Path) -> BaseTokenizer:
+    """One of yocto's kinds where it can be, else what Hugging Face's library makes of it."""
+    try:
+        return tokenizer_from_json(content, str(file))
+    except TokenizerFileError as fault:
+        from yocto.tokenizer.wrapped_tokenizers import open_with_tokenizers
+
+        return open_with_tokenizers(_read(file), fault)
+
+
+def _from_model(data: bytes, path: str, pattern: str | None) -> BaseTokenizer:
+    """A sentencepiece model, or ranks: Llama 3's tokenizer.model is such a file."""
+    if re.match(rb"[A-Za-z0-9+/]+=* [0-9]+\r?\n", data):
+        return bpe_from_tiktoken(data, path, pattern or "llama3")
+    from yocto.tokenizer.wrapped_sentencepiece import SentencePieceTokenizer
+
+    try:
+        return SentencePieceTokenizer(data)
+    except ImportError as error:
+        raise TokenizerFileError(
+            f"{path} is a sentencepiece model, and sentencepiece is not installed",
+            "Install it: pip install sentencepiece",
+        ) from error
+    except TokenizerError as error:
+        raise TokenizerFileError(f"{path}: {error.message}", _FETCH) from error
 
 
 def _pattern_of(name: str) -> str:

@@ -15,8 +15,13 @@ import regex
 from yocto.errors import TokenizerError
 from yocto.tokenizer.base import BaseTokenizer, plain_ints, sorted_by_id, token_table, unknown_id
 from yocto.tokenizer.normalize import Normalization, make_normalizer
-from yocto.tokenizer.patterns import count_pieces
-from yocto.tokenizer.special import UNK, check_special_tokens, check_spelling, special_tokens_of
+from yocto.tokenizer.piece_counts import count_in_python, plain_parts
+from yocto.tokenizer.special import (
+    UNK,
+    check_special_tokens,
+    check_spelling,
+    special_tokens_of,
+)
 from yocto.utils.progress import Progress, SilentProgress
 
 _IN_WORD = r"[\p{L}\p{N}\p{M}_]"
@@ -131,16 +136,30 @@ class WordTrainer:
         self.vocab_size = vocab_size
         self.normalize: Normalization = normalize
 
-    def train(self, texts: str | Iterable[str], progress: Progress | None = None) -> WordTokenizer:
-        """Count, and keep the commonest; of equally common ones, the first by its characters."""
-        counts = count_pieces(
-            [texts] if isinstance(texts, str) else texts,
-            self.special_tokens, make_normalizer(self.normalize), split_words,
-        )  # fmt: skip
+    @property
+    def takes_parts(self) -> bool:
+        """Whether a text may come in parts as utils/cuts.py cuts them: the space between two words,
+        which is no token, would be one at the start of a part."""
+        return False
+
+    def train(
+        self,
+        texts: str | Iterable[str],
+        progress: Progress | None = None,
+        size: int | None = None,
+    ) -> WordTokenizer:
+        """Count, and keep the commonest; of equally common ones, the first by its characters.
+
+        size: the bytes of all texts, for a bar.
+        """
+        progress = progress or SilentProgress()
+        normalized = make_normalizer(self.normalize)
+        parts = plain_parts(texts, self.special_tokens, normalized, progress, size)
+        counts, _ = count_in_python(parts, split_words)
         check_spelling(self.special_tokens, counts)
         room = self.vocab_size - len(self.special_tokens)
         commonest = sorted(counts, key=lambda piece: (-counts[piece], piece))[:room]
-        (progress or SilentProgress()).say(
+        progress.say(
             f"{len(commonest):,} of {len(counts):,} different words and signs are in the vocabulary"
         )
         special = {token: i for i, token in enumerate(self.special_tokens)}

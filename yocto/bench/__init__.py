@@ -1,0 +1,1 @@
+"""Measurements: yocto and others at the same work, on the same machine, in the same run."""

@@ -1,0 +1,63 @@
+"""Who takes part, whose turn it is, and who is out: the same for encoding and for training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from yocto.bench.peers import NOT_INSTALLED, OURS, version_of
+from yocto.bench.session import EngineFailed
+from yocto.bench.timing import turns
+from yocto.errors import TokenizerError
+from yocto.utils.progress import Task
+
+Answer = dict[str, Any]
+
+
+class Contest:
+    """Engines that take turns. `answers` holds those of each round, for who is not out; `out` why
+    an engine has no figures. Raises TokenizerError where it is yocto itself that fails."""
+
+    def __init__(self, engines: Sequence[str], rounds: int, task: Task) -> None:
+        self.rounds, self.task = rounds, task
+        self.versions = {name: version_of(name) for name in engines}
+        self.answers: dict[str, list[Answer]] = {name: [] for name in engines}
+        self.out: dict[str, str] = {}
+        for name in engines:
+            if self.versions[name] is None:
+                self._drop(name, NOT_INSTALLED)
+
+    def check(self, ask: Callable[[str], str | None]) -> None:
+        """Let each engine do the work once; what `ask` gives is why it is out."""
+        for name in list(self.answers):
+            self.task.status(f"checking {name}")
+            try:
+                reason = ask(name)
+            except EngineFailed as failed:
+                reason = str(failed)
+            if reason is not None:
+                self._drop(name, reason)
+
+    def play(self, ask: Callable[[str], Answer]) -> None:
+        """All rounds."""
+        for number in range(self.rounds):
+            names = list(self.answers)
+            for name in (names[i] for i in turns(len(names), number)):
+                self.task.status(name)
+                try:
+                    self.answers[name].append(ask(name))
+                except EngineFailed as failed:
+                    self._drop(name, str(failed), left=self.rounds - number)
+                else:
+                    self.task.advance()
+
+    def seconds(self, name: str, what: str) -> list[float]:
+        """One figure of each round."""
+        return [float(answer[what]) for answer in self.answers[name]]
+
+    def _drop(self, name: str, reason: str, left: int | None = None) -> None:
+        if name == OURS:
+            raise TokenizerError(f"yocto's own measurement failed: {reason}")
+        self.out[name] = reason
+        del self.answers[name]
+        self.task.advance(self.rounds if left is None else left)

@@ -1,0 +1,40 @@
+"""The packages that yocto is measured against: which there are, and which are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as package_version
+from importlib.util import find_spec
+
+from yocto import __version__
+from yocto.config import nearest
+from yocto.errors import ConfigError
+
+OURS = "yocto"
+PEERS = ("gigatoken", "fastokens", "tiktoken", "rustbpe", "tokenizers")
+NOT_INSTALLED = "not installed: pip install 'yocto[bench]'"
+
+
+def chosen(names: Sequence[str] | None) -> list[str]:
+    """The peers of these names, all for None. Raises ConfigError for one that is unknown."""
+    for name in names or ():
+        if name not in PEERS:
+            near = nearest(name, PEERS)
+            raise ConfigError(
+                f"there is no peer {name!r}",
+                (f"Did you mean {near!r}? " if near else "") + f"There are {', '.join(PEERS)}.",
+            )
+    return [name for name in PEERS if names is None or name in names]
+
+
+def version_of(name: str) -> str | None:
+    """A package's version; None where it is not installed."""
+    if name == OURS:
+        return __version__
+    if find_spec(name) is None:
+        return None
+    try:
+        return package_version(name)
+    except PackageNotFoundError:  # a module without a package
+        return "?"

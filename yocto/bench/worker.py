@@ -1,0 +1,85 @@
+"""A process that measures one engine: python -m yocto.bench.worker.
+
+A process each, because most engines count their threads once, when they are imported, from the
+environment and from the cores they may use; because a peak of memory is a process's; and because
+one that crashes must not take the others with it. Jobs and answers are lines of JSON on standard
+input and output. A Job comes first. An encoder answers with the SHA-256 of its ids, then each line
+more asks for a round. A trainer answers once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from yocto.bench.job import Job, Unfit
+from yocto.bench.machine import peak_memory, pin
+
+
+def main() -> None:
+    """Do the job on standard input."""
+    # What a library prints goes to standard error: the answers have standard output to themselves.
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)
+        try:
+            for answer in work(Job.read(sys.stdin.readline())):
+                answers.write(json.dumps(answer) + "\n")
+                answers.flush()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # what panics in Rust is no Exception
+            what = str(error) if isinstance(error, Unfit) else f"{type(error).__name__}: {error}"
+            answers.write(json.dumps({"error": what}) + "\n")
+
+
+def work(job: Job) -> Iterator[dict[str, Any]]:
+    """The answers to a job."""
+    pin(job.core)  # before anything counts cores
+    return encode(job) if job.task == "encode" else train(job)
+
+
+def encode(job: Job) -> Iterator[dict[str, Any]]:
+    """The ids' identity, then rounds for as long as somebody asks."""
+    from yocto.bench.encoders import ENCODERS
+    from yocto.bench.timing import cold_and_warm
+
+    encoder = ENCODERS[job.engine](job)
+    ids = encoder.ids(encoder.load()())
+    yield {"tokens": len(ids), "sha256": hashlib.sha256(ids.tobytes()).hexdigest()}
+    del ids
+    while sys.stdin.readline():
+        cold, warm = cold_and_warm(encoder.load)
+        yield {"cold": cold, "warm": warm}
+
+
+def train(job: Job) -> Iterator[dict[str, Any]]:
+    """Seconds, the peak of memory, and the identity of what was learnt."""
+    from yocto.bench.timing import timed
+    from yocto.bench.trainers import TRAINERS
+
+    trainer = TRAINERS[job.engine](job)
+    results: list[Any] = []
+    before = peak_memory()
+    seconds = timed(lambda: results.append(trainer.train()))
+    peak = peak_memory()
+    merges = trainer.merges(results[0])
+    yield {
+        "seconds": seconds,
+        "peak_bytes": peak,
+        "peak_bytes_before": before,
+        "merges": None if merges is None else _digest(part for pair in merges for part in pair),
+        "tokens": _digest(trainer.tokens(results[0])),
+    }
+
+
+def _digest(parts: Any) -> str:
+    """The identity of a list of byte strings."""
+    return hashlib.sha256(json.dumps([part.hex() for part in parts]).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Where a long text can be cut so that no split pattern notices.
+
+Between a letter or a number and white space or a sign, all named patterns start a new piece,
+whatever came before and whatever follows. (Not before an apostrophe: 's may belong to the word. Not
+before a mark, which may belong to the letter.) What lies before such a place and what lies after it
+can be split, counted and encoded apart. A normal form may make a letter of a sign, and a special
+token have one in it; `raw` cuts are those that neither notices.
+"""
+
+from __future__ import annotations
+
+from unicodedata import is_normalized
+
+from yocto.utils.unicode_classes import MARK, NEWLINE, NUMBER, OTHER, SPACE, UPPER, class_table
+
+
+def last_cut(text: str, raw: bool = False) -> int:
+    """The last place after the first character where a text can be cut; 0 if there is none.
+
+    raw: cut before white space only, and after a letter or a number that normal forms leave alone:
+    so the text may yet be normalised, or hold special tokens without white space.
+    """
+    table = class_table()
+    before = (SPACE, NEWLINE) if raw else (SPACE, NEWLINE, OTHER)
+    after = MARK
+    for i in range(len(text) - 1, -1, -1):
+        kind = table[ord(text[i])]
+        if after in before and (kind == NUMBER or kind >= UPPER):
+            c = text[i + 1]
+            if raw and not is_normalized("NFKC", text[i]):
+                pass
+            elif c != "'" and not "\ud800" <= c <= "\udfff":
+                return i + 1
+        after = kind
+    return 0
+
+
+def cut_before(data: bytes | memoryview, start: int, end: int) -> int:
+    """The same for UTF-8 bytes: the last place in data[start:end] after `start`, or `start`."""
+    reach = 256
+    while True:
+        begin = max(start, end - reach)
+        # surrogateescape: a character that is not whole, at either end, is not taken for text.
+        tail = bytes(data[begin:end]).decode("utf-8", "surrogateescape")
+        cut = last_cut(tail)
+        if cut:
+            return begin + len(tail[:cut].encode("utf-8", "surrogateescape"))
+        if begin == start:
+            return start
+        reach *= 16
