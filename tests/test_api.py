@@ -120,7 +120,8 @@ def test_a_text_may_come_in_parts_and_the_tokenizer_is_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, Any]
 ) -> None:
     path = tmp_path / "text.txt"
-    path.write_text("the theme <a b> of the thesis <|endoftext|> is that it ends.\n" * 30)
+    line = "the theme <a b> of the thesis <|endoftext|> is that it ends.\n"
+    path.write_text((line if knobs.get("kind") != "word" else "the theme of the thesis\n") * 30)
     whole = yocto.train_tokenizer(path, 350, **knobs)
     monkeypatch.setattr("yocto.dataset.text._BLOCK", 30)
     parts = yocto.train_tokenizer([path], 350, **knobs)

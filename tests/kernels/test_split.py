@@ -70,7 +70,7 @@ def test_runs_of_one_part_are_cut_as_by_the_regex(pattern):
     check(pattern, [part * n for part in PARTS for n in (63, 64, 65, 200)])
 
 
-# ------------------------------------------------------------------------------ a million texts
+# --------------------------------------------------------------------------- millions of texts
 
 
 @pytest.mark.slow
@@ -83,7 +83,7 @@ def test_the_pieces_of_a_million_texts_are_those_of_the_regex(pattern):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["r50k_base", "cl100k_base", "o200k_base"])
-def test_the_ids_of_a_million_texts_are_tiktokens(name):
+def test_the_ids_of_hundreds_of_thousands_of_texts_are_tiktokens(name):
     tiktoken = pytest.importorskip("tiktoken")
     if "TIKTOKEN_CACHE_DIR" not in os.environ:
         pytest.skip("no rank files")
@@ -93,7 +93,7 @@ def test_the_ids_of_a_million_texts_are_tiktokens(name):
         pytest.skip(f"the rank file of {name} is not there")
     ours = yocto.adapt_tokenizer(theirs)
     assert isinstance(ours, BPETokenizer)
-    for seed in range(100, 150):
+    for seed in range(100, 120):
         texts = hard_texts(seed, 20_000)
         expected = theirs.encode_ordinary_batch(texts, num_threads=1)
         found = [ids.tolist() for ids in ours.encode_batch_to_numpy(texts)]

@@ -243,7 +243,9 @@ def test_a_large_vocabulary_is_remembered_from_the_start():
     tokenizer = BPETokenizer(vocab, [], r"[^|]+", ignore_merges=True)
     data = b"|".join(token for token in vocab if token != b"|")
     check(tokenizer, data)
-    assert tokenizer.encode_to_numpy(data).dtype == np.uint32
+    ids = tokenizer._bulk_encode(data)
+    assert ids.dtype == np.uint32 and ids.max() > 65_536
+    assert tokenizer._bulk_decode(ids) == data
 
 
 # --------------------------------------------------------------------------------------- the tables
@@ -303,8 +305,11 @@ def test_tables_at_their_limit_start_anew_and_change_no_id(
     monkeypatch.setattr(windows, "WINDOW", 20_000)
     monkeypatch.setattr(bulk, "_MOST_ROWS", rows)
     monkeypatch.setattr(bulk, "_MOST_BYTES", most)
+    starts, start_anew = [], bulk._Worker._start_anew
+    monkeypatch.setattr(bulk._Worker, "_start_anew", lambda w: (starts.append(w), start_anew(w)))
     tokenizer = like(TOKENIZERS["gpt2"], ignore_merges=ignore_merges)
     check(tokenizer, many_words["mixed"])
+    assert len(starts) > 2  # once for each of the two encoders, and again
     for bits in (16, 32):
         sizes = tables(encoder(tokenizer, bits))
         assert max(sizes["_short"], sizes["_long"]) <= 32 * max(rows, 1 << 14)

@@ -170,15 +170,24 @@ def test_the_kernels_are_compiled_from_so_much_work_on_and_loaded_from_less_work
     assert out.splitlines()[:-1] == ["False"]
 
 
-def test_what_will_not_be_compiled_is_not_announced(monkeypatch):
-    there = {"split_gpt2", "count", "encode"}
-    monkeypatch.setattr(pay, "are_loaded", lambda *modules: there >= set(modules))
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ({"split_gpt2", "count", "encode"}, []),  # and so few pieces are learnt from without one
+        ({"split_gpt2", "count", "encode", "learn"}, []),
+        ({"count", "encode", "learn"}, [LINE]),
+        (set(), [LINE]),
+    ],
+)
+def test_only_what_will_be_compiled_is_announced(monkeypatch, there, said):
+    monkeypatch.setattr(pay, "are_loaded", lambda *modules: False)
     monkeypatch.setattr(pay, "are_cached", lambda *modules: there >= set(modules))
+    monkeypatch.setattr(bpe_train, "enough_for", lambda *modules, size: 0)
     text = PHILOSOPHY.read_text("utf-8")[:50_000]
     assert not learning_pays(len(text))
     progress = Recorder()
     BPETrainer(vocab_size=300).train(text, progress, len(text))
-    assert progress.said == []
+    assert progress.said == said
 
 
 def test_a_text_that_grows_when_it_is_normalised_does_not_call_for_the_kernels(monkeypatch):

@@ -122,6 +122,35 @@ def test_pieces_of_each_length_are_told_apart_by_each_of_their_bytes(length):
     assert counted(texts + texts[:5], WHOLE) == encoded(Counter(texts + texts[:5]))
 
 
+def test_long_pieces_with_the_same_hash_are_told_apart():
+    from yocto.kernels import words
+
+    k1, k2, ones = int(words._K1), int(words._K2), (1 << 64) - 1
+
+    def mixed(low: int, high: int) -> int:
+        h = (low * k1 ^ high * k2) & ones
+        h = (h ^ h >> 32) * int(words._MIX) & ones
+        return h ^ h >> 32
+
+    # After eight bytes the hash is one or another; the next eight bring both to the same.
+    start = 24 * k2 & ones
+    first, second, third = 0x6161616161616161, 0x6262626262626262, 0x6363636363636363
+    pieces = []
+    h = mixed(first ^ start, start)
+    wanted = ((second ^ h) * k1 ^ h * k2) & ones
+    for word in range(first, first + 50):
+        h = mixed(word ^ start, start)
+        second = (wanted ^ h * k2) * pow(k1, -1, 1 << 64) & ones ^ h
+        pieces.append(b"".join(w.to_bytes(8, "little") for w in (word, second, third)))
+    counter = Counter({piece: n for n, piece in enumerate(pieces, 1)})
+    table = PieceTable("gpt2")
+    table.add(PieceCounts.of(counter))
+    table.add(PieceCounts.of(counter))
+    rows = table._long.reshape(-1, 4)
+    assert len(set(rows[rows[:, 0] != 0, 0].tolist())) == 1
+    assert table.result().counter() == counter + counter
+
+
 def test_the_tables_grow_with_short_pieces_long_ones_and_their_bytes():
     texts = {
         "short": [str(n) for n in range(30_000)],
@@ -209,8 +238,9 @@ def test_an_error_in_a_thread_comes_through(monkeypatch, pattern):
 
     monkeypatch.setattr(PieceTable, "count", fail)
     for workers in (1, 3):
-        with pytest.raises(MemoryError, match="no more"):
-            count_with_kernels(["the cat " * 900] * 9, pattern, workers, Counter())
+        for batches in (1, 9):
+            with pytest.raises(MemoryError, match="no more"):
+                count_with_kernels(["the cat " * 900] * batches, pattern, workers, Counter())
 
 
 # ---------------------------------------------------------------------------------- piece counts

@@ -57,8 +57,8 @@ def test_texts_drawn_at_random_are_cut_unnoticed():
 
 
 def test_each_two_parts_are_cut_unnoticed():
-    for before in PARTS:
-        text = "".join(f"x{before}{after}12{before}{after}é" for after in PARTS[::7])
+    for before in PARTS[::2]:
+        text = "".join(f"x{before}{after}12{before}{after}é" for after in PARTS[::9])
         check_pieces(text)
         check_forms(text)
 

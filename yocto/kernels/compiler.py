@@ -88,6 +88,12 @@ def inlined(function: Any) -> Any:
     """A function that kernels call; compiled as a part of them."""
     import numba
 
+    if function.__closure__:
+        # Machine code is linked by names, which Numba makes of the qualified name, the types and a
+        # counter that starts anew in each process. What one function makes twice needs two names,
+        # or kernels that two processes compiled would call each other's.
+        told = hashlib.sha256(repr(list(_told(function))).encode()).hexdigest()[:16]
+        function.__qualname__ += f"_{told}"
     return numba.njit(nogil=True, boundscheck=False, error_model="numpy")(function)
 
 

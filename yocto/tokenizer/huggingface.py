@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.base import BaseTokenizer
-from yocto.tokenizer.byte_level import CHAR_TO_BYTE, from_visible
+from yocto.tokenizer.byte_level import CHAR_TO_BYTE, from_visible, is_visible
 from yocto.tokenizer.char_bpe import SUFFIX
 from yocto.tokenizer.huggingface_frame import frame_of
 from yocto.tokenizer.huggingface_write import WORD_STEPS
@@ -121,7 +121,7 @@ def bpe_from_gpt2_files(vocab: Any, merges: str, path: str, pattern: str) -> BPE
         special = {}
         for text, i in vocab.items():
             single = len(text) == 1 and text in CHAR_TO_BYTE
-            if not single and not (_is_visible(text) and from_visible(text) in made):
+            if not single and not (is_visible(text) and from_visible(text) in made):
                 special[text] = _id(i, text)
         return BPETokenizer(_vocab(vocab, special), pairs, pattern, special)
     except _Fault as fault:
@@ -157,17 +157,13 @@ def _id(value: Any, text: str) -> int:
     return value
 
 
-def _is_visible(text: str) -> bool:
-    return all(character in CHAR_TO_BYTE for character in text)
-
-
 def _vocab(vocab: Mapping[str, Any], special: Mapping[str, int]) -> dict[bytes, int]:
     tokens = {}
     for text, i in vocab.items():
         if text in special:
             if special[text] != i:
                 raise _Fault(f"{text!r} has the ids {special[text]} and {i}")
-        elif not text or not _is_visible(text):
+        elif not text or not is_visible(text):
             raise _Fault(f"the token {text!r} is not in GPT-2's byte alphabet")
         else:
             tokens[from_visible(text)] = _id(i, text)
@@ -192,7 +188,7 @@ def _refuse(model: Mapping[str, Any], kind: str, *keys: str) -> None:
 
 def _merge(merge: Any) -> tuple[bytes, bytes]:
     left, right = _pair(merge)
-    if not _is_visible(left) or not _is_visible(right):
+    if not is_visible(left) or not is_visible(right):
         raise _Fault(f"the merge {merge!r} is not a pair of tokens in GPT-2's byte alphabet")
     return from_visible(left), from_visible(right)
 
