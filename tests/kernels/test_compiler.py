@@ -368,9 +368,7 @@ def test_processes_that_compile_at_once_do_not_disturb_each_other(
 
 
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
-@pytest.mark.parametrize(
-    "damage", ["empty", "one byte", "half", "all but one byte", "zeros", "text", "missing"]
-)
+@pytest.mark.parametrize("damage", ["empty", "half", "all but one byte", "zeros", "missing"])
 def test_a_damaged_file_is_compiled_anew(
     tmp_path: Path, script: Path, suffix: str, damage: str
 ) -> None:
@@ -382,8 +380,8 @@ def test_a_damaged_file_is_compiled_anew(
         file.unlink()
     else:
         file.write_bytes({
-            "empty": b"", "one byte": data[:1], "half": data[: len(data) // 2],
-            "all but one byte": data[:-1], "zeros": bytes(len(data)), "text": b"no pickle\n" * 99,
+            "empty": b"", "half": data[: len(data) // 2], "all but one byte": data[:-1],
+            "zeros": bytes(len(data)),
         }[damage])  # fmt: skip
     assert run(script, **places)[0] == 0
     assert run(script, **places)[:2] == (1, 0)  # it was mended

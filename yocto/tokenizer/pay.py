@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 # Bytes of text after which plain Python has taken longer than the kernels with what it takes to
 # have them: at once where they are loaded, loaded from the cache, and compiled.
-LOADED, CACHED, COMPILED = 4_000, 800_000, 40_000_000
+LOADED, CACHED, COMPILED = 4_000, 800_000, 30_000_000
 # The same for the symbols of the unique pieces that merges are learnt from.
-LEARN_CACHED, LEARN_COMPILED = 200_000, 3_000_000
+LEARN_CACHED, LEARN_COMPILED = 100_000, 400_000
 
 
 def split_module(pattern: str) -> str | None:
