@@ -3,6 +3,8 @@
 import re
 import shlex
 import subprocess
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -104,11 +106,11 @@ def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yoct
     for line in lines:
         result = yocto(*in_miniature(line), input="Who?\n/exit\n")
         assert result.exit_code == 0, f"{line}: {result.output}{result.stderr}"
-    monkeypatch.setattr("builtins.print", lambda *parts, **how: None)
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(blocks) > 1
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
+    with redirect_stdout(StringIO()):
+        for block in blocks:
+            exec(compile(block, "README.md", "exec"), {})
 
 
 @pytest.mark.parametrize("command", [c.name for c in COMMANDS])

@@ -190,6 +190,16 @@ def test_only_what_will_be_compiled_is_announced(monkeypatch, there, said):
     assert progress.said == said
 
 
+@pytest.mark.parametrize(("there", "said"), [(set(), [LINE]), ({"learn"}, [])])
+def test_learning_is_announced_where_plain_python_counted(monkeypatch, there, said):
+    monkeypatch.setattr(pay, "are_loaded", lambda *modules: False)
+    monkeypatch.setattr(pay, "are_cached", lambda *modules: there >= set(modules))
+    monkeypatch.setattr(bpe_train, "learning_pays", lambda symbols: True)
+    progress = Recorder()
+    BPETrainer(vocab_size=270).train("the theme of the thesis", progress, 23)
+    assert progress.said == said
+
+
 def test_a_text_that_grows_when_it_is_normalised_does_not_call_for_the_kernels(monkeypatch):
     asked = []
     monkeypatch.setattr(pay, "are_loaded", lambda *modules: False)
