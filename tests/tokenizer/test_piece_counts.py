@@ -346,3 +346,23 @@ def test_plain_python_counts_so_many_characters_and_leaves_the_rest(most, counts
     found, rest = count_in_python(["ab", "ab", "c"], list, most)
     assert found == counts
     assert (None if rest is None else list(rest)) == left
+
+
+@pytest.mark.parametrize("pattern", NAMED_PATTERNS)
+@pytest.mark.parametrize("normal", ["none", "nfkc"])
+def test_a_long_text_worked_on_in_parts_has_the_pieces_of_the_whole(monkeypatch, pattern, normal):
+    monkeypatch.setattr(piece_counts, "_PART", 40)
+    text = "It's 3 ﬁne <x> words, and 中文。 x² don't\n\n  a<x>b " * 20 + "a" * 200 + " end"
+    arguments = ["<x>"], make_normalizer(normal), SilentProgress(), None
+    whole, _ = count_in_python(plain_parts(text, *arguments), make_splitter(pattern))
+    parts = list(plain_parts(text, *arguments, may_cut=True))
+    assert len(parts) > 50
+    counts, _ = count_in_python(parts, make_splitter(pattern))
+    assert counts == whole
+
+
+def test_a_lone_surrogate_far_into_a_long_text_is_told_by_its_place(monkeypatch):
+    monkeypatch.setattr(piece_counts, "_PART", 10)
+    text = "words " * 10 + "\udc80"
+    with pytest.raises(TokenizerError, match="character 60 is a lone surrogate"):
+        list(plain_parts(text, [], str, SilentProgress(), None, may_cut=True))

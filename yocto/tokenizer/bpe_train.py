@@ -108,7 +108,9 @@ class BPETrainer:
         vocab_size of the result tells how many tokens were reached.
         """
         progress = progress or SilentProgress()
-        parts = plain_parts(texts, self.special_tokens, self._normalized, progress, size)
+        parts = plain_parts(
+            texts, self.special_tokens, self._normalized, progress, size, self.takes_parts
+        )
         say = cache(progress.say)  # the same thing once
         counts, pieces = self._count(parts, say, size)
         if self.kind == "byte-bpe":

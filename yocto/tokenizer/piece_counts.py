@@ -15,11 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from yocto.tokenizer.normalize import utf8
+from yocto.errors import TokenizerError
+from yocto.tokenizer.normalize import check_text, utf8
 from yocto.tokenizer.special import split_special
 from yocto.tokenizer.windows import Pieces, make_windows, word_table
+from yocto.utils.cuts import in_parts
 from yocto.utils.progress import Progress, SilentProgress
 
+_PART = 1 << 20  # characters of a long text that are worked on together
 _BATCH = 1 << 22  # bytes of text that are counted together
 _MOST = 1 << 28  # bytes of pieces that are added together: their places fit into 32 bits
 _SEPARATOR = b"\xff"  # ends a text among others, and is a piece of its own: no UTF-8 holds it
@@ -191,19 +194,26 @@ def plain_parts(
     normalized: Callable[[str], str],
     progress: Progress,
     size: int | None,
+    may_cut: bool = False,
 ) -> Iterator[str]:
     """What of texts is text: special tokens are left out, and end the text before them.
 
-    size: the bytes of all texts; if they are known, a bar is shown.
+    size: the bytes of all texts; if they are known, a bar is shown. may_cut: long texts are worked
+    on in parts, so that no copy of the whole is made.
     """
     shown = progress if size is not None else SilentProgress()
     with shown.task("reading", size or 0, "byte") as task:
         for text in [texts] if isinstance(texts, str) else texts:
-            bytes_of_text = len(utf8(text))
-            for part in split_special(text, special):
-                if part not in special:
-                    yield normalized(part)
-            task.advance(bytes_of_text)
+            for part in in_parts(text, _PART) if may_cut and len(text) > _PART else [text]:
+                try:
+                    bytes_of_part = len(utf8(part))
+                except TokenizerError:
+                    check_text(text)  # tells the place in the whole text
+                    raise
+                for plain in split_special(part, special):
+                    if plain not in special:
+                        yield normalized(plain)
+                task.advance(bytes_of_part)
 
 
 def count_in_python(

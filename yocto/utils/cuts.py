@@ -9,6 +9,7 @@ token have one in it; `raw` cuts are those that neither notices.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from unicodedata import is_normalized
 
 from yocto.utils.unicode_classes import MARK, NEWLINE, NUMBER, OTHER, SPACE, UPPER, class_table
@@ -48,3 +49,17 @@ def cut_before(data: bytes | memoryview, start: int, end: int) -> int:
         if begin == start:
             return start
         reach *= 16
+
+
+def in_parts(text: str, size: int) -> Iterator[str]:
+    """A long text in parts of at most `size` characters, as `raw` cuts it; longer ones where there
+    is no place to cut."""
+    start, reach = 0, size
+    while start + reach < len(text):
+        cut = last_cut(text[start : start + reach], raw=True)
+        if cut:
+            yield text[start : start + cut]
+            start, reach = start + cut, size
+        else:
+            reach *= 4
+    yield text[start:]
