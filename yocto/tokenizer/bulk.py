@@ -7,9 +7,10 @@ to a limit, at which they start anew: memory stays bounded on any text.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -56,11 +57,31 @@ class BulkEncoder:
     def encode(self, data: bytes | memoryview, workers: int = 1) -> NDArray[Any]:
         """The ids of a text in UTF-8; bytes that are no UTF-8 are pieces of their own."""
         if workers > 1 and len(data) > 2 * _SPAN and split_module(self.pattern) is not None:
-            view = memoryview(data)
-            with ThreadPoolExecutor(workers) as pool:
-                parts = pool.map(lambda span: self._encode(view[slice(*span)]), spans(view))
-                return np.concatenate(list(parts))
+            return self._encode_together(memoryview(data), workers)
         return self._encode(data)
+
+    def _encode_together(self, data: memoryview, workers: int) -> NDArray[Any]:
+        """Each thread has a stretch of the text for its own, so that its table holds the words of
+        that stretch and stays small; who is done takes spans from the others' ends."""
+        cut = list(spans(data))
+        parts = [np.empty(0, self.dtype)] * len(cut)
+        share = -(-len(cut) // workers)
+        stretches = [deque(range(len(cut))[i : i + share]) for i in range(0, len(cut), share)]
+
+        def work(worker: _Worker, own: deque[int]) -> None:
+            while (i := _take(own, stretches)) is not None:
+                parts[i] = worker.encode(data[slice(*cut[i])])
+
+        def put(place: int, part: NDArray[Any]) -> None:
+            ids[place : place + len(part)] = part
+
+        with ExitStack() as held, ThreadPoolExecutor(workers) as pool:
+            mine = [held.enter_context(self._worker()) for _ in stretches]
+            list(pool.map(work, mine, stretches))
+            ends = np.cumsum([len(part) for part in parts]).tolist()
+            ids = np.empty(ends[-1], self.dtype)
+            list(pool.map(put, [0, *ends], parts))
+        return ids
 
     def _encode(self, data: bytes | memoryview) -> NDArray[Any]:
         with self._worker() as worker:
@@ -205,6 +226,16 @@ def _kernels(bits: int) -> tuple[Any, Any]:
     from yocto.kernels import encode_32
 
     return encode_32.merge_pieces, encode_32.put_words
+
+
+def _take(own: deque[int], all_of_them: list[deque[int]]) -> int | None:
+    """The next of one's own numbers, else the last of whoever has the most left."""
+    for numbers in (own, *sorted(all_of_them, key=len, reverse=True)):
+        try:
+            return numbers.popleft() if numbers is own else numbers.pop()
+        except IndexError:  # none left, or another thread was quicker
+            continue
+    return None
 
 
 def spans(data: memoryview) -> Iterator[tuple[int, int]]:
