@@ -25,7 +25,7 @@ from yocto.tokenizer.base import (
     unknown_id,
 )
 from yocto.tokenizer.byte_level import ALPHABET
-from yocto.tokenizer.normalize import Normalization, make_normalizer, utf8, utf8_view
+from yocto.tokenizer.normalize import Normalization, check_text, make_normalizer, utf8, utf8_view
 from yocto.tokenizer.patterns import make_splitter
 from yocto.tokenizer.pay import Patience, modules_for, pay
 from yocto.tokenizer.special import check_special_tokens
@@ -145,7 +145,11 @@ class BPETokenizer(BaseTokenizer):
             text = self._normalized(text)
         if self._patience.is_over(len(text)):
             return self._bulk_encode(utf8_view(text) if isinstance(text, str) else text, workers)
-        ids = self.encode(text, "none") if isinstance(text, str) else self._encode_runs(text)
+        if isinstance(text, str):
+            check_text(text)
+            ids = self._encode_pieces(text)
+        else:
+            ids = self._encode_runs(text)
         return np.array(ids, id_dtype(self.vocab_size))
 
     def encode_batch_to_numpy(self, texts: Sequence[str], workers: int = 1) -> list[NDArray[Any]]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from yocto.tokenizer.pay import split_module
 from yocto.tokenizer.windows import Pieces, make_windows, word_table
-from yocto.utils.cuts import cut_before
+from yocto.utils.cuts import spans
 
 _SPAN = 1 << 20  # bytes that one worker takes at a time
 _MOST_ROWS = 1 << 22  # of a table of words: 128 MiB
@@ -63,7 +63,7 @@ class BulkEncoder:
     def _encode_together(self, data: memoryview, workers: int) -> NDArray[Any]:
         """Each thread has a stretch of the text for its own, so that its table holds the words of
         that stretch and stays small; who is done takes spans from the others' ends."""
-        cut = list(spans(data))
+        cut = list(spans(data, _SPAN))
         parts = [np.empty(0, self.dtype)] * len(cut)
         share = -(-len(cut) // workers)
         stretches = [deque(range(len(cut))[i : i + share]) for i in range(0, len(cut), share)]
@@ -236,20 +236,6 @@ def _take(own: deque[int], all_of_them: list[deque[int]]) -> int | None:
         except IndexError:  # none left, or another thread was quicker
             continue
     return None
-
-
-def spans(data: memoryview) -> Iterator[tuple[int, int]]:
-    """Where a long text is cut for several workers."""
-    start, size = 0, len(data)
-    while start < size:
-        end, reach = size, _SPAN
-        while start + reach < size:
-            end = cut_before(data, start, start + reach)
-            if end > start:
-                break
-            end, reach = size, 4 * reach
-        yield start, end
-        start = end
 
 
 def _doubled(array: NDArray[Any]) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from yocto.errors import TokenizerError
 from yocto.tokenizer.patterns import make_splitter
 from yocto.tokenizer.pay import split_module
-from yocto.utils.cuts import cut_before
+from yocto.utils.cuts import spans
 from yocto.utils.unicode_classes import class_table
 
 WINDOW = 1 << 18  # bytes: text, places and ids of a window fit into a core's cache
@@ -59,26 +59,18 @@ class KernelWindows:
 
     def __call__(self, data: bytes | memoryview) -> Iterator[Pieces]:
         """The pieces, a window of text at a time."""
-        text, view = np.frombuffer(data, np.uint8), memoryview(data)
-        start, size = 0, len(text)
-        while start < size:
-            end, reach = size, WINDOW
-            while start + reach < size:  # a text without a place to cut is one window
-                end = cut_before(view, start, start + reach)
-                if end > start:
-                    break
-                end, reach = size, 4 * reach
+        text = np.frombuffer(data, np.uint8)
+        for start, end in spans(memoryview(data), WINDOW):
             _check_size(end - start)
             if len(self._starts) < end - start + 64:
                 self._starts = np.empty(end - start + 64, np.int32)
-            if end + _BEYOND <= size:
+            if end + _BEYOND <= len(text):
                 window, at = text, start
             else:
                 window, at = np.zeros(end - start + _BEYOND, np.uint8), 0
                 window[: end - start] = text[start:end]
             count = self._split(window, at, at + end - start, self._classes, self._starts)
             yield Pieces(window, at, self._starts, count)
-            start = end
 
 
 class RegexWindows:

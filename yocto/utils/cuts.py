@@ -51,6 +51,21 @@ def cut_before(data: bytes | memoryview, start: int, end: int) -> int:
         reach *= 16
 
 
+def spans(data: memoryview, size: int) -> Iterator[tuple[int, int]]:
+    """Where UTF-8 bytes are cut into spans of at most `size`, each as (start, end); what has no
+    place to cut is one span."""
+    start = 0
+    while start < len(data):
+        end, reach = len(data), size
+        while start + reach < len(data):
+            end = cut_before(data, start, start + reach)
+            if end > start:
+                break
+            end, reach = len(data), 4 * reach
+        yield start, end
+        start = end
+
+
 def in_parts(text: str, size: int) -> Iterator[str]:
     """A long text in parts of at most `size` characters, as `raw` cuts it; longer ones where there
     is no place to cut."""
