@@ -35,7 +35,9 @@ def test_every_knob_and_common_flag_is_an_option_with_a_help_text(command: Comma
     options = flags_of(command)
     for field in knobs(command.config):
         option = options[field.name]
-        assert flag_of(field.name) in option.opts
+        is_positional = field.metadata["positional"]
+        assert (field.name if is_positional else flag_of(field.name)) in option.opts
+        assert (option.param_type_name == "argument") == is_positional
         assert option.help.startswith(field.metadata["help"])
     for name, (_, flag, _, help_text) in COMMON.items():
         if name == "as_json" and not command.json:
@@ -64,6 +66,8 @@ def test_a_flag_reaches_its_knob_and_no_other(
         cases = [([flag, "a", flag, "b"], ("a", "b"))]
     elif get_args(kind):
         cases = [([flag, value], value) for value in get_args(kind)]
+    elif field.metadata["positional"]:
+        cases = [(["x"], "x")]
     else:
         value = {int: 300, float: 0.05, str: "x"}[kind]
         if field.name == "rope_base":

@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +20,14 @@ from typer.core import TyperGroup
 
 from yocto import __version__
 from yocto.cli.complaints import complain, guarded, usage_error
-from yocto.cli.options import COMMON, flag_of, signature_of, takes_text, typed_values
+from yocto.cli.options import (
+    COMMON,
+    flag_of,
+    signature_of,
+    takes_text,
+    typed_name,
+    typed_values,
+)
 from yocto.cli.table import COMMANDS, GROUPS, Command
 from yocto.config import Config, knobs
 from yocto.errors import ConfigError
@@ -178,5 +186,5 @@ def _settings(
         texts = [f.name for f in knobs(config) if takes_text(config, f.name)]
         found = parse_assignments(common["assignments"] or [], texts)
         take(config.checked(found, "--set"), "--set")
-    take(config.checked(typed_values(config, flags), spelt=flag_of), "flag")
+    take(config.checked(typed_values(config, flags), spelt=partial(typed_name, config)), "flag")
     return values, sources

@@ -44,6 +44,12 @@ def flag_of(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def typed_name(cls: type[Config], name: str) -> str:
+    """The same, or NAME for a knob that is typed without a flag."""
+    is_positional = cls.__dataclass_fields__[name].metadata["positional"]
+    return name.upper() if is_positional else flag_of(name)
+
+
 def typed_values(cls: type[Config], flags: Mapping[str, Any]) -> dict[str, Any]:
     """What the user typed, as values; Typer's None and [] stand for nothing typed. A text that
     can't be read as what its knob takes stays a text, for the configuration to refuse."""
@@ -79,6 +85,9 @@ def _read(hint: tuple[Any, bool], value: Any) -> Any:
 
 def _knob_parameter(cls: type[Config], f: Field[Any], hint: Any) -> inspect.Parameter:
     kind, _ = unwrap_optional(hint)
+    if f.metadata["positional"]:
+        argument = typer.Argument(help=_help(cls, f, kind), show_default=False)
+        return _parameter(f.name, Annotated[Optional[str], argument])  # noqa: UP045
     flag = flag_of(f.name)
     if kind is bool:
         flag = f"{flag}/{flag_of('no_' + f.name)}"

@@ -9,7 +9,7 @@ import re
 from dataclasses import Field
 from typing import Any, get_type_hints
 
-from yocto.cli.options import COMMON, flag_of
+from yocto.cli.options import COMMON, flag_of, typed_name
 from yocto.cli.table import COMMANDS, Command
 from yocto.config import Config, default_words, knobs, takes, unwrap_optional
 
@@ -55,7 +55,7 @@ def _command(command: Command) -> str:
 
 def _row(cls: type[Config], f: Field[Any], hint: Any) -> str:
     kind, _ = unwrap_optional(hint)
-    flag = f"`{flag_of(f.name)}`"
+    flag = f"`{typed_name(cls, f.name)}`"
     if kind is bool:
         flag += f", `{flag_of('no_' + f.name)}`"
     default = default_words(cls, f)

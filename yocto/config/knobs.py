@@ -26,20 +26,27 @@ def knob(
     low: float | None = None,
     high: float | None = None,
     default_text: str | None = None,
+    positional: bool = False,
 ) -> Any:
     """Declare one setting.
 
     help: one sentence for `--help`. low, high: the allowed range, both ends included; of a text
     (and of each text in a list) the number of characters. default_text: what help says of the
-    default where the bare value would not tell (None, "").
+    default where the bare value would not tell (None, ""). positional: typed without a flag, as
+    PATH in `yocto inspect PATH`.
     """
-    metadata = {"help": help, "low": low, "high": high, "default_text": default_text}
+    metadata = {
+        "help": help, "low": low, "high": high, "default_text": default_text,
+        "positional": positional,
+    }  # fmt: skip
     return field(default=default, metadata=metadata)
 
 
-def path_knob(default: Any, help: str, *, default_text: str | None = None) -> Any:
+def path_knob(
+    default: Any, help: str, *, default_text: str | None = None, positional: bool = False
+) -> Any:
     """Declare a file, a folder, a name: a text that is not empty."""
-    return knob(default, help, low=1, high=4096, default_text=default_text)
+    return knob(default, help, low=1, high=4096, default_text=default_text, positional=positional)
 
 
 @dataclass(frozen=True, kw_only=True)
