@@ -130,7 +130,9 @@ def test_meta_json_is_readable_by_others(tmp_path):
     write(tmp_path, DOCUMENTS)
     content = json.loads((tmp_path / "meta.json").read_text("utf-8"))
     assert sorted(content) == [
-        "dtype", "format", "made_by", "sources", "splits", "tokenizer_sha256", "version",
-        "vocab_size",
+        "dtype", "end_id", "format", "made_by", "settings", "sources", "splits",
+        "tokenizer_sha256", "version", "vocab_size",
     ]  # fmt: skip
-    assert sorted(content["splits"]["train"]) == ["bytes", "documents", "sha256", "tokens"]
+    assert sorted(content["splits"]["train"]) == [
+        "bytes", "bytes_per_token", "documents", "files", "sha256", "tokens",
+    ]  # fmt: skip

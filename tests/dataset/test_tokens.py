@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yocto.dataset.encode import write_split
 from yocto.dataset.tokens import (
+    FileMeta,
     Meta,
     SplitMeta,
     bin_dtype,
@@ -17,7 +19,6 @@ from yocto.dataset.tokens import (
     load_split,
     read_meta,
     write_meta,
-    write_split,
 )
 from yocto.errors import DataError
 
@@ -29,7 +30,7 @@ def write_folder(folder, train, val=(), dtype="uint16", vocab_size=1000):
         name: write_split(folder / f"{name}.bin", [(np.array(ids, dtype), 7)], None, dtype)
         for name, ids in (("train", train), ("val", val))
     }
-    write_meta(folder, Meta(dtype, vocab_size, SHA, splits, ["a.txt"], "encode"))
+    write_meta(folder, Meta(dtype, vocab_size, None, SHA, splits, ["a.txt"], "encode"))
     return folder
 
 
@@ -60,7 +61,7 @@ def test_a_bin_holds_the_ids_exactly_with_end_ids_between_documents_only(
         tokens=len(expected),
         bytes=3 * sum(map(len, documents)),
         documents=len(documents),
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        files=[FileMeta("train.bin", len(expected), hashlib.sha256(path.read_bytes()).hexdigest())],
     )
 
 
@@ -112,7 +113,9 @@ def test_meta_json_gives_back_what_was_written(tmp_path):
     assert (meta.dtype, meta.vocab_size, meta.tokenizer_sha256) == ("uint16", 1000, SHA)
     assert (meta.sources, meta.made_by) == (["a.txt"], "encode")
     digest = hashlib.sha256((tmp_path / "train.bin").read_bytes()).hexdigest()
-    assert meta.splits["train"] == SplitMeta(3, 7, 1, digest)
+    assert meta.splits["train"] == SplitMeta(
+        3, 7, 1, [FileMeta("train.bin", 3, digest)], digest, 2.3333
+    )
     content = json.loads((folder / "meta.json").read_text())
     assert (content["format"], content["version"]) == ("yocto-tokens", 1)
 

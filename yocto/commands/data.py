@@ -11,7 +11,7 @@ from typing import Any
 
 from yocto.dataset.encode import TokenMaker, write_dataset
 from yocto.dataset.text import find_text, read_documents
-from yocto.dataset.tokens import Meta, Tokens
+from yocto.dataset.tokens import Ids, Meta
 from yocto.errors import DataError, TokenizerError
 from yocto.tokenizer.base import CORPUS_FILE, TOKENIZER_FILES, BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
@@ -106,7 +106,7 @@ def encode_documents(
     """Write the token files of documents; the tokenizer's encode goes to the dataset's writer."""
     unknown = total = 0
 
-    def encode(texts: Sequence[str]) -> list[Tokens]:
+    def encode(texts: Sequence[str]) -> list[Ids]:
         nonlocal unknown, total
         made = tokenizer.encode_batch_to_numpy(texts, available_cores())
         if tokenizer.unk_id is not None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from yocto.dataset.split import SPLITS, split_documents
-from yocto.dataset.tokens import Meta, Tokens, bin_dtype, write_meta, write_split
+from yocto.dataset.tokens import FileMeta, Ids, Meta, SplitMeta, bin_dtype, write_meta
 from yocto.errors import DataError
+from yocto.utils.files import atomic_file
 from yocto.utils.progress import Progress
 
 _BATCH = 1 << 24  # characters
@@ -18,7 +22,7 @@ _BATCH = 1 << 24  # characters
 class TokenMaker:
     """What writing token files has to know of a tokenizer, which this layer does not import."""
 
-    encode: Callable[[Sequence[str]], list[Tokens]]  # of each document; text taken as plain
+    encode: Callable[[Sequence[str]], list[Ids]]  # of each document; text taken as plain
     vocab_size: int
     end_id: int | None
     sha256: str
@@ -49,7 +53,7 @@ def write_dataset(
     metas = {}
     with progress.task("encoding", total, "char") as task:
 
-        def parts(split: Sequence[str]) -> Iterator[tuple[Tokens, int]]:
+        def parts(split: Sequence[str]) -> Iterator[tuple[Ids, int]]:
             for batch in _batches(split):
                 for document, ids in zip(batch, maker.encode(batch), strict=True):
                     yield ids, len(document.encode("utf-8"))
@@ -70,7 +74,13 @@ def write_dataset(
     for name in SPLITS:
         (folder / f".{name}.bin.new").replace(folder / f"{name}.bin")
     meta = Meta(
-        bin_dtype(maker.vocab_size), maker.vocab_size, maker.sha256, metas, list(sources), made_by
+        bin_dtype(maker.vocab_size),
+        maker.vocab_size,
+        maker.end_id,
+        maker.sha256,
+        metas,
+        list(sources),
+        made_by,
     )
     write_meta(folder, meta)
     share = metas["val"].bytes / max(1, metas["train"].bytes + metas["val"].bytes)
@@ -94,3 +104,28 @@ def _batches(documents: Sequence[str]) -> Iterator[list[str]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def write_split(
+    path: Path, parts: Iterable[tuple[Ids, int]], end_id: int | None, dtype: str
+) -> SplitMeta:
+    """Write one .bin file atomically.
+
+    parts: the ids of each document and its bytes of text. end_id is written between documents.
+    """
+    stored = np.dtype(dtype).newbyteorder("<")
+    digest = hashlib.sha256()
+    tokens = text_bytes = documents = 0
+    with atomic_file(path) as file:
+        for ids, size in parts:
+            if documents and end_id is not None:
+                ids = np.concatenate([np.array([end_id], ids.dtype), ids])
+            if len(ids) and int(ids.max()) > np.iinfo(stored).max:
+                raise DataError(f"id {int(ids.max())} does not fit into {dtype}")
+            data = ids.astype(stored).tobytes()
+            file.write(data)
+            digest.update(data)
+            tokens, text_bytes, documents = tokens + len(ids), text_bytes + size, documents + 1
+    name = path.name.removeprefix(".").removesuffix(".new")
+    file_meta = FileMeta(name, tokens, digest.hexdigest())
+    return SplitMeta(tokens, text_bytes, documents, [file_meta])
