@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from yocto.chat.template import stop_strings
 from yocto.checkpoint import Checkpoint, find_checkpoint
 from yocto.config import SamplingConfig, TrainTokenizerConfig
 from yocto.dataset.batches import eval_batches
-from yocto.dataset.text import find_text, read_parts
+from yocto.dataset.documents import open_texts
 from yocto.errors import TokenizerError
 from yocto.model.gpt import GPT
 from yocto.sampling.generate import generate
@@ -59,8 +58,8 @@ def train_tokenizer(
     min_frequency: int = 1,
     workers: int | None = None,
 ) -> BPETokenizer | CharBPETokenizer | WordTokenizer:
-    """Learn a tokenizer from text files: kind "byte-bpe", "char-bpe" or "word". The knobs are those
-    of `yocto train-tokenizer`. Raises ConfigError for a wrong one."""
+    """Learn a tokenizer from texts, which are files, folders, globs or URLs: kind "byte-bpe",
+    "char-bpe" or "word". The knobs are those of `yocto train-tokenizer`. Raises ConfigError for a wrong one."""
     files = [paths] if isinstance(paths, str | Path) else list(paths)
     trainer = make_trainer(
         TrainTokenizerConfig.from_dict({
@@ -71,10 +70,8 @@ def train_tokenizer(
         })
     )  # fmt: skip
     separator = separator_of(trainer.special_tokens)
-    parts = read_parts(files, separator, whole=not trainer.takes_parts)
-    first = next(parts)  # a file that is not there is told before its size is asked for
-    size = sum(find_text(file).stat().st_size for file in files)
-    return trainer.train(chain([first], parts), progress, size)
+    texts = open_texts(files, separator=separator, whole=not trainer.takes_parts)
+    return trainer.train(texts.parts(), progress, texts.text_size)
 
 
 class LanguageModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from yocto.bench.tokenizer import TokenizerBench, bench_tokenizer
 from yocto.config import BenchTokenizerConfig
-from yocto.dataset.text import read_documents
+from yocto.dataset.documents import read_documents
 from yocto.utils.progress import Progress
 
 

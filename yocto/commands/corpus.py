@@ -6,13 +6,21 @@ import shlex
 from pathlib import Path
 
 from yocto.checkpoint import Checkpoint
-from yocto.commands.data import encode_files, recorded_corpus, writing
+from yocto.commands.data import (
+    encode_texts,
+    open_corpus_text,
+    recorded_corpus,
+    sources_of,
+    writing,
+)
 from yocto.config import EncodeConfig, TrainConfig
+from yocto.dataset.encode import Target
 from yocto.dataset.tokens import load_split, read_meta
 from yocto.errors import DataError, RunError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
 from yocto.training.trainer import Corpus
+from yocto.utils.cores import available_cores
 from yocto.utils.progress import Progress
 
 
@@ -60,13 +68,17 @@ def _freshen(
     with writing(data_dir):
         # Another training may have made them while this one waited.
         if reason := _missing(data_dir, file, tokenizer, config):
-            paths = recorded_corpus(file.parent)
+            corpus = recorded_corpus(file.parent)
             stale = (data_dir / "meta.json").is_file()
             tell = progress.notice if stale else progress.say
-            tell(f"{reason}: encoding {', '.join(paths)}")
-            val_ratio = EncodeConfig().val_ratio
+            tell(f"{reason}: encoding {', '.join(corpus.text_path)}")
             hint = f"Say where it is now: {_encode_command(file, data_dir)} --text-path FILE"
-            encode_files(paths, tokenizer, data_dir, val_ratio, "train", progress, hint)
+            texts = open_corpus_text(corpus, tokenizer, hint)
+            target = Target(
+                data_dir, EncodeConfig().val_ratio, sources_of(corpus), "train",
+                workers=available_cores(),
+            )  # fmt: skip
+            encode_texts(texts, tokenizer, target, progress)
 
 
 def _missing(

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import shlex
 import stat
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from yocto.dataset.encode import TokenMaker, write_dataset
-from yocto.dataset.text import find_text, read_documents
+from yocto.config import TextConfig
+from yocto.dataset.documents import Documents, Texts, open_texts
+from yocto.dataset.encode import Target, TokenMaker, write_dataset
+from yocto.dataset.sources import find_text
+from yocto.dataset.streams import kept
 from yocto.dataset.tokens import Ids, Meta
-from yocto.errors import DataError, TokenizerError
+from yocto.errors import ConfigError, DataError, TokenizerError
 from yocto.tokenizer.base import CORPUS_FILE, TOKENIZER_FILES, BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
-from yocto.utils.cores import available_cores
-from yocto.utils.files import making, read_json
+from yocto.utils.files import making, read_json, write_json
 from yocto.utils.lock import exclusive
 from yocto.utils.progress import Progress
 
@@ -28,13 +32,15 @@ def data_dir_flag(folder: str, default: str) -> str:
     return "" if Path(folder) == Path(default) else f" --data-dir {shlex.quote(folder)}"
 
 
-def check_outputs(folder: Path, texts: Sequence[str], kind: str, progress: Progress) -> None:
+def check_outputs(folder: Path, texts: Texts | None, kind: str, progress: Progress) -> None:
     """Before a folder is written: raise a DataError where a text lies in the place of a file to
     come, and say which other kind of tokenizer makes room."""
     outputs = {(folder / name).resolve() for name in OUTPUTS}
-    for text in texts:
-        if find_text(text).resolve() in outputs:
-            raise DataError(f"{text} would be overwritten", "Choose another folder: --out-dir")
+    for source in texts.sources if texts else ():
+        if source.is_file and Path(source.path).resolve() in outputs:
+            raise DataError(
+                f"{source.path} would be overwritten", "Choose another folder: --out-dir"
+            )
     try:
         found = find_tokenizer(folder)
         old = load_tokenizer(found).kind if found else kind
@@ -54,17 +60,39 @@ def writing(folder: Path) -> Iterator[None]:
         yield
 
 
-def recorded_corpus(folder: Path) -> tuple[str, ...]:
-    """The text files that the tokenizer in this folder was trained on."""
+# ---------------------------------------------------------------------------------------- corpus
+
+
+def record_corpus(folder: Path, config: TextConfig) -> None:
+    """Note beside a tokenizer which text it learnt from, and how that is read: for train and
+    encode, which take the same where no other is named."""
+    paths = [path if _is_elsewhere(path) else str(find_text(path).absolute())
+             for path in config.text_path]  # fmt: skip
+    known = {f.name for f in fields(TextConfig)} - {"given", "text_path"}
+    told = {name: getattr(config, name) for name in sorted(known & config.given)}
+    write_json(folder / CORPUS_FILE, {"paths": paths, **told})
+
+
+def _is_elsewhere(path: str) -> bool:
+    return path == "-" or "://" in path
+
+
+def recorded_corpus(folder: Path) -> TextConfig:
+    """The text that the tokenizer in this folder was trained on, and how to read it."""
     hint = "Name the text: yocto encode --text-path FILE"
     file = folder / CORPUS_FILE
     if not file.is_file():
         raise DataError(f"{folder} does not tell which text to encode", hint)
     content = read_json(file, DataError, hint)
-    paths = content.get("paths") if isinstance(content, dict) else None
+    paths = content.pop("paths", None) if isinstance(content, dict) else None
     if not isinstance(paths, list) or not paths or not all(map(_can_be_text, paths)):
         raise DataError(f"{file} is damaged", hint)
-    return tuple(paths)
+    if "-" in paths:
+        raise DataError(f"the tokenizer in {folder} learnt from standard input", hint)
+    try:
+        return TextConfig.from_dict({"text_path": paths, **content}, str(file))
+    except ConfigError as error:
+        raise DataError(f"{file} is damaged: {error.message}", hint) from error
 
 
 def _can_be_text(path: Any) -> bool:
@@ -80,51 +108,66 @@ def _can_be_text(path: Any) -> bool:
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
-def encode_files(
-    paths: Sequence[str],
+def text_config(config: TextConfig, tokenizer_folder: Path) -> TextConfig:
+    """What encode reads: the text that is named, or the tokenizer's own, as it was read then."""
+    names = {f.name for f in fields(TextConfig)} - {"given"}
+    named = {name: getattr(config, name) for name in names & config.given}
+    if not config.text_path:
+        found = recorded_corpus(tokenizer_folder)
+        named = {name: getattr(found, name) for name in found.given} | named
+    return TextConfig.from_dict(named)
+
+
+# ---------------------------------------------------------------------------------------- encode
+
+
+def open_corpus_text(
+    config: TextConfig, tokenizer: BaseTokenizer, hint: str = "Check --text-path."
+) -> Texts:
+    """The documents of a text, as a tokenizer takes them."""
+    whole = not tokenizer.takes_parts
+    return open_texts(config.text_path, config, tokenizer.separator, whole=whole, hint=hint)
+
+
+def encode_texts(
+    texts: Texts,
     tokenizer: BaseTokenizer,
-    out_dir: Path,
-    val_ratio: float,
-    made_by: str,
+    target: Target,
     progress: Progress,
-    hint: str = "Check --text-path.",
 ) -> Meta:
-    """Read text files and write their token files. hint: what to do where one can't be read."""
-    documents = list(read_documents(paths, tokenizer.separator, hint))
-    return encode_documents(documents, tokenizer, out_dir, val_ratio, paths, made_by, progress)
+    """Write the token files of texts."""
+    texts.sources = [kept(source) for source in texts.sources]
+    c = texts.config
+    read = {name: getattr(c, name) for name in ("text_format", "text_key", "text_column", "errors")}
+    settings = {
+        **read, "document_separator": texts.separator, "val_ratio": target.val_ratio,
+        "shard_tokens": target.shard_tokens,
+    }  # fmt: skip
+    target = replace(target, settings=settings, inputs=texts.identity())
+    return encode_documents(texts, tokenizer, target, progress)
 
 
 def encode_documents(
-    documents: Sequence[str],
-    tokenizer: BaseTokenizer,
-    out_dir: Path,
-    val_ratio: float,
-    paths: Sequence[str],
-    made_by: str,
-    progress: Progress,
+    documents: Documents, tokenizer: BaseTokenizer, target: Target, progress: Progress
 ) -> Meta:
     """Write the token files of documents; the tokenizer's encode goes to the dataset's writer."""
     unknown = total = 0
+    lock = threading.Lock()
 
-    def encode(texts: Sequence[str]) -> list[Ids]:
+    def encode(parts: Sequence[bytes | None]) -> Ids:
         nonlocal unknown, total
-        made = tokenizer.encode_batch_to_numpy(texts, available_cores())
+        ids = tokenizer.encode_documents(parts)
         if tokenizer.unk_id is not None:
-            unknown += sum(int((ids == tokenizer.unk_id).sum()) for ids in made)
-            total += sum(map(len, made))
-        return made
+            found = int((ids == tokenizer.unk_id).sum())
+            with lock:
+                unknown, total = unknown + found, total + len(ids)
+        return ids
 
-    tokenizer.expect(sum(map(len, documents)), progress.say)
+    tokenizer.expect(documents.size, progress.say)
     maker = TokenMaker(encode, tokenizer.vocab_size, tokenizer.end_id, tokenizer.sha256)
-    meta = write_dataset(
-        documents,
-        maker,
-        out_dir,
-        val_ratio=val_ratio,
-        sources=[str(find_text(path)) for path in paths],
-        made_by=made_by,
-        progress=progress,
-    )
+    if not tokenizer.threads_help:
+        target = replace(target, workers=1)
+    meta = write_dataset(documents, maker, target, progress)
     if unknown:
         share = max(0.0001, unknown / total)
         progress.notice(
@@ -133,3 +176,8 @@ def encode_documents(
             f"knows any text"
         )
     return meta
+
+
+def sources_of(config: TextConfig) -> list[str]:
+    """The paths of a text as they are told in meta.json."""
+    return [path if _is_elsewhere(path) else str(find_text(path)) for path in config.text_path]

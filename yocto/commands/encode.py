@@ -2,51 +2,147 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from yocto.commands.data import check_outputs, encode_files, recorded_corpus, writing
+from yocto.commands.data import (
+    check_outputs,
+    encode_documents,
+    encode_texts,
+    open_corpus_text,
+    sources_of,
+    text_config,
+    writing,
+)
 from yocto.config import EncodeConfig
-from yocto.dataset.tokens import Meta
+from yocto.dataset.decoded import TokenDocuments
+from yocto.dataset.encode import Target
+from yocto.dataset.tokens import META_FILE, Ids, Meta, read_meta
+from yocto.errors import DataError
+from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
+from yocto.utils.cores import available_cores
 from yocto.utils.progress import Progress
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """What was encoded."""
+    """What was encoded. mb_per_second: 10^6 bytes of text in a second."""
 
     out_dir: str
     vocab_size: int
-    splits: dict[str, dict[str, int | str]]
+    splits: dict[str, dict[str, Any]]
+    seconds: float
+    mb_per_second: float
 
     @classmethod
-    def of(cls, out_dir: Path, meta: Meta) -> Self:
-        """The result that meta.json tells of."""
-        splits = {name: dataclasses.asdict(split) for name, split in meta.splits.items()}
-        return cls(str(out_dir), meta.vocab_size, splits)
+    def of(cls, out_dir: Path, meta: Meta, began: float) -> Self:
+        """The result that meta.json tells of. began: when, by time.perf_counter."""
+        splits = {name: asdict(split) for name, split in meta.splits.items()}
+        seconds = time.perf_counter() - began
+        size = sum(split.bytes for split in meta.splits.values())
+        speed = round(size / 1e6 / seconds, 3)
+        return cls(str(out_dir), meta.vocab_size, splits, round(seconds, 3), speed)
 
     def summary(self) -> list[str]:
         """The result in words."""
-        return [
-            f"{name}: {split['tokens']:,} tokens, {split['bytes']:,} bytes of text"
-            f" -> {Path(self.out_dir) / name}.bin"
-            for name, split in self.splits.items()
-        ]
+        lines = []
+        for name, split in self.splits.items():
+            files = [file["name"] for file in split["files"]]
+            shown = files[0] if len(files) == 1 else f"{files[0]} … {files[-1]}" if files else "–"
+            documents = f"{split['documents']:,} document" + "s" * (split["documents"] != 1)
+            lines.append(
+                f"{name}: {split['tokens']:,} tokens, {split['bytes']:,} bytes of text in "
+                f"{documents}, {split['bytes_per_token']:.2f} bytes a token"
+                f" -> {Path(self.out_dir) / shown}"
+            )
+        return lines
 
 
 def run(config: EncodeConfig, progress: Progress) -> Encoded:
-    """Write train.bin, val.bin and meta.json."""
+    """Write the token files of each split, and meta.json."""
+    began = time.perf_counter()
     tokenizer = load_tokenizer(config.tokenizer_path)
     found = find_tokenizer(config.tokenizer_path)
     assert found is not None
-    paths = config.text_path or recorded_corpus(found.parent)
     out_dir = Path(config.out_dir) if config.out_dir is not None else found.parent
-    check_outputs(out_dir, paths, tokenizer.kind, progress)
+    own = out_dir.resolve() == found.parent.resolve()
+    target = Target(
+        out_dir, config.val_ratio, [], "encode",
+        shard_tokens=config.shard_tokens, workers=config.workers or available_cores(),
+        keep=True, resume=config.resume,
+        # So that the folder is all that train needs.
+        finish=lambda: None if own else tokenizer.save(out_dir),
+    )  # fmt: skip
+    encode = _encode_tokens if config.from_bin else _encode_text
     with writing(out_dir):
-        meta = encode_files(paths, tokenizer, out_dir, config.val_ratio, "encode", progress)
-        if out_dir.resolve() != found.parent.resolve():
-            tokenizer.save(out_dir)  # so that the folder is all that train needs
-    return Encoded.of(out_dir, meta)
+        meta = encode(config, tokenizer, found.parent, target, progress)
+    return Encoded.of(out_dir, meta, began)
+
+
+def _encode_text(
+    config: EncodeConfig, tokenizer: BaseTokenizer, folder: Path, target: Target, progress: Progress
+) -> Meta:
+    read = text_config(config, folder)
+    texts = open_corpus_text(read, tokenizer)
+    check_outputs(target.folder, texts, tokenizer.kind, progress)
+    if config.resume and "-" in read.text_path:
+        raise DataError(
+            "standard input can't be read from where it was", "Start anew, without --resume."
+        )
+    return encode_texts(texts, tokenizer, replace(target, sources=sources_of(read)), progress)
+
+
+def _encode_tokens(
+    config: EncodeConfig, tokenizer: BaseTokenizer, _: Path, target: Target, progress: Progress
+) -> Meta:
+    """Token files that another tokenizer made, decoded and encoded anew."""
+    assert config.from_bin is not None
+    folder = Path(config.from_bin)
+    if not folder.is_dir():
+        raise DataError(
+            f"there is no folder {folder}", "Name the folder of token files: --from-bin"
+        )
+    if folder.resolve() == target.folder.resolve():
+        raise DataError(f"{folder} would be overwritten", "Choose another folder: --out-dir")
+    old = _old_tokenizer(config, folder)
+    end_id = old.end_id
+    if (folder / META_FILE).exists():
+        meta = read_meta(folder)
+        end_id = meta.end_id
+        if meta.tokenizer_sha256 != old.sha256:
+            raise DataError(
+                f"the token files in {folder} were made with another tokenizer than the "
+                f"{old.kind} one of {old.vocab_size:,} tokens",
+                "Name the one that made them: --from-tokenizer",
+            )
+    check_outputs(target.folder, None, tokenizer.kind, progress)
+
+    def decode(ids: Ids, previous: int | None) -> bytes:
+        if previous is None:
+            return old.decode_bytes(ids)
+        # A token may look different behind another one: a word has a space before it there.
+        before = [previous]
+        return old.decode_bytes([*before, *ids.tolist()])[len(old.decode_bytes(before)) :]
+
+    documents = TokenDocuments(
+        folder, decode, old.vocab_size, end_id, whole=not tokenizer.takes_parts
+    )
+    settings = {"from_bin": str(folder), "shard_tokens": target.shard_tokens}
+    target = replace(
+        target, val_ratio=0.0, sources=[str(folder)], settings=settings,
+        inputs=documents.identity(),
+    )  # fmt: skip
+    return encode_documents(documents, tokenizer, target, progress)
+
+
+def _old_tokenizer(config: EncodeConfig, folder: Path) -> BaseTokenizer:
+    place = config.from_tokenizer or folder
+    if find_tokenizer(place) is None:
+        raise DataError(
+            f"there is no tokenizer in {place}",
+            "Name the one that made the token files: --from-tokenizer",
+        )
+    return load_tokenizer(place)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from yocto.commands.data import check_outputs, data_dir_flag, encode_documents, writing
+from yocto.commands.data import check_outputs, data_dir_flag, encode_texts, sources_of, writing
 from yocto.commands.encode import Encoded
 from yocto.config import END_OF_TEXT, PrepareCharConfig
-from yocto.dataset.text import read_documents
-from yocto.tokenizer.char import CharTokenizer
+from yocto.dataset.documents import Texts, open_texts
+from yocto.dataset.encode import Target
+from yocto.dataset.streams import kept
+from yocto.tokenizer.char import CharTokenizer, make_preparer
 from yocto.utils.progress import Progress
 
 
@@ -28,17 +31,33 @@ class Prepared(Encoded):
 
 def run(config: PrepareCharConfig, progress: Progress) -> Prepared:
     """Write vocab.json, train.bin, val.bin and meta.json."""
-    documents = list(read_documents(config.text_path))
-    # One document needs no end token, and without it the ids are nanoGPT's.
-    special = [END_OF_TEXT] if len(documents) > 1 else []
-    # The separator's text inside a line is plain text, so its characters count too.
-    tokenizer = CharTokenizer(sorted(set().union(*documents)), special)
+    began = time.perf_counter()
+    texts = open_texts(config.text_path, config)
+    texts.sources = [kept(source) for source in texts.sources]  # it is read twice
     out_dir = Path(config.out_dir)
-    check_outputs(out_dir, config.text_path, tokenizer.kind, progress)
+    check_outputs(out_dir, texts, CharTokenizer.kind, progress)
+    tokenizer = _tokenizer(config, texts, progress)
     with writing(out_dir):
-        meta = encode_documents(
-            documents, tokenizer, out_dir, config.val_ratio, config.text_path, "prepare-char",
-            progress,
+        target = Target(
+            out_dir, config.val_ratio, sources_of(config), "prepare-char",
+            finish=lambda: tokenizer.save(out_dir),
         )  # fmt: skip
-        tokenizer.save(out_dir)  # last: where encoding fails, the old files stay whole
-    return Prepared.of(out_dir, meta)
+        meta = encode_texts(texts, tokenizer, target, progress)
+    return Prepared.of(out_dir, meta, began)
+
+
+def _tokenizer(config: PrepareCharConfig, texts: Texts, progress: Progress) -> CharTokenizer:
+    """The characters that the text has once it is prepared."""
+    prepared = make_preparer(config.normalize, config.lowercase)
+    # The separator's text inside a line is plain text, so its characters count too.
+    characters: set[str] = set()
+    documents = consumed = 0
+    with progress.task("collecting characters", texts.size, "byte") as task:
+        for piece in texts.pieces():
+            documents += piece.starts
+            characters.update(prepared(piece.data.decode("utf-8")))
+            task.advance(texts.consumed - consumed)
+            consumed = texts.consumed
+    # One document needs no end token, and without it the ids are nanoGPT's.
+    special = [config.document_separator or END_OF_TEXT] if documents > 1 else []
+    return CharTokenizer(sorted(characters), special, config.normalize, config.lowercase)

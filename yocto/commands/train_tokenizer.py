@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from yocto.commands.data import check_outputs, data_dir_flag
+from yocto.commands.data import check_outputs, data_dir_flag, record_corpus
 from yocto.config import TrainTokenizerConfig
-from yocto.dataset.text import find_text, read_parts
-from yocto.tokenizer.base import CORPUS_FILE
+from yocto.dataset.documents import open_texts
 from yocto.tokenizer.patterns import NAMED_PATTERNS
 from yocto.tokenizer.special import separator_of
 from yocto.tokenizer.trainers import make_trainer
-from yocto.utils.files import write_json
 from yocto.utils.progress import Progress
 
 
@@ -49,21 +47,20 @@ def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
     trainer = make_trainer(config)
     own_pattern = config.kind != "word" and config.pattern not in NAMED_PATTERNS
     separator = separator_of(trainer.special_tokens)
-    parts = read_parts(config.text_path, separator, whole=not trainer.takes_parts)
+    whole = not trainer.takes_parts
+    texts = open_texts(config.text_path, config, separator, whole=whole)
+    out_dir = Path(config.out_dir)
+    check_outputs(out_dir, texts, config.kind, progress)
+    parts = texts.parts()
     first = next(parts)
     if own_pattern:
         progress.notice(
             "other programs that open tokenizer.json may read this regex differently; the named "
             "patterns are checked to give equal ids"
         )
-    out_dir = Path(config.out_dir)
-    check_outputs(out_dir, config.text_path, config.kind, progress)
-    size = sum(find_text(path).stat().st_size for path in config.text_path)
-    tokenizer = trainer.train(chain([first], parts), progress, size)
+    tokenizer = trainer.train(chain([first], parts), progress, texts.text_size)
     tokenizer.save(out_dir)
-    write_json(
-        out_dir / CORPUS_FILE, {"paths": [str(find_text(p).absolute()) for p in config.text_path]}
-    )
+    record_corpus(out_dir, config)
     sample = first[:1_000_000]
     return TrainedTokenizer(
         out_dir=str(out_dir),

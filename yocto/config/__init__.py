@@ -12,6 +12,7 @@ from yocto.config.commands import (
     QuickstartConfig,
     SampleConfig,
     SamplingConfig,
+    TextConfig,
     TrainConfig,
     TrainTokenizerConfig,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "QuickstartConfig",
     "SampleConfig",
     "SamplingConfig",
+    "TextConfig",
     "TrainConfig",
     "TrainTokenizerConfig",
     "default_words",

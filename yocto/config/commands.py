@@ -14,14 +14,43 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareCharConfig(Config):
+class TextConfig(Config):
+    """Which text a command reads, and how."""
+
+    text_path: tuple[str, ...] = path_knob(
+        (DEFAULT_TEXT,),
+        "Text: a file, a folder, a glob, a URL, or - for standard input; repeat it for several.",
+    )
+    text_format: Literal["auto", "text", "jsonl", "json", "csv", "parquet"] = knob(
+        "auto", "What the files hold; auto goes by their names, and takes the rest for plain text."
+    )
+    text_key: str = knob(
+        "text", "Where the text lies in each object of JSON; dots lead deeper.", low=1, high=1000
+    )
+    text_column: str = knob(
+        "text", "Which column of CSV and Parquet holds the text.", low=1, high=1000
+    )
+    document_separator: str | None = knob(
+        None, "A line of plain text that ends a document.", low=1, high=1000,
+        default_text="the tokenizer's end token, or <|endoftext|>",
+    )  # fmt: skip
+    errors: Literal["strict", "replace"] = knob(
+        "strict", "Bytes that are no UTF-8: an error that tells where, or U+FFFD in their place."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareCharConfig(TextConfig):
     """Settings of `yocto prepare-char`."""
 
-    text_path: tuple[str, ...] = path_knob((DEFAULT_TEXT,), "Text file; repeat it for several.")
     out_dir: str = path_knob(
         "data/char", "Folder for vocab.json, train.bin, val.bin and meta.json."
     )
     val_ratio: float = knob(0.1, "Share of the text kept for validation.", low=0, high=0.9)
+    lowercase: bool = knob(False, "Take capital letters as small ones.")
+    normalize: Literal["none", "nfc", "nfkc"] = knob(
+        "none", "Unicode form that text is brought into first."
+    )
 
 
 # What a word tokenizer has no use for, with the defaults.
@@ -29,10 +58,9 @@ _MERGING = (("pattern", "gpt2"), ("num_merges", None), ("min_frequency", 1), ("w
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainTokenizerConfig(Config):
+class TrainTokenizerConfig(TextConfig):
     """Settings of `yocto train-tokenizer`."""
 
-    text_path: tuple[str, ...] = path_knob((DEFAULT_TEXT,), "Text file; repeat it for several.")
     out_dir: str = path_knob("data/token", "Folder for tokenizer.json, vocab.json and merges.txt.")
     vocab_size: int = knob(
         8000, "Tokens to reach, bytes and special tokens included.", low=5, high=1 << 20
@@ -91,17 +119,36 @@ class TrainTokenizerConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncodeConfig(Config):
+class EncodeConfig(TextConfig):
     """Settings of `yocto encode`."""
 
-    text_path: tuple[str, ...] | None = path_knob(
-        None, "Text file; repeat it for several.", default_text="the tokenizer's own corpus"
+    text_path: tuple[str, ...] | None = path_knob(  # type: ignore[assignment]
+        None,
+        "Text: a file, a folder, a glob, a URL, or - for standard input; repeat it for several.",
+        default_text="the tokenizer's own corpus",
+    )
+    from_bin: str | None = path_knob(
+        None,
+        "Folder of token files to encode anew, instead of text; made with another tokenizer.",
+        default_text="off",
+    )
+    from_tokenizer: str | None = path_knob(
+        None, "Tokenizer that made the files of --from-bin.", default_text="the one beside them"
     )
     tokenizer_path: str = path_knob("data/token/tokenizer.json", "Tokenizer: a file or its folder.")
     out_dir: str | None = path_knob(
         None, "Folder for train.bin, val.bin and meta.json.", default_text="the tokenizer's folder"
     )
     val_ratio: float = knob(0.1, "Share of the text kept for validation.", low=0, high=0.9)
+    shard_tokens: int | None = knob(
+        None, "Tokens in a file: train_000000.bin and so on; 100M is a hundred million.",
+        low=1, high=1 << 40, default_text="one file for each split",
+    )  # fmt: skip
+    workers: int | None = knob(
+        None, "Threads or processes that encode; the files don't depend on them.",
+        low=1, high=1024, default_text="all cores",
+    )  # fmt: skip
+    resume: bool = knob(False, "Go on where encoding into this folder was interrupted.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -247,7 +247,18 @@ def _is_text(f: dataclasses.Field[Any], value: Any) -> bool:
     return True
 
 
+def _in_full(text: str) -> float | str:
+    """A number with K, M, B or G behind it in full: 100M is a hundred million."""
+    units = {"K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9}
+    try:
+        return float(text[:-1]) * units[text[-1:].upper()]
+    except (KeyError, ValueError):
+        return text
+
+
 def _checked_number(f: dataclasses.Field[Any], hint: Any, kind: Any, value: Any) -> Any:
+    if kind is int and isinstance(value, str):
+        value = _in_full(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _Unfit(f, hint)
     if kind is int and isinstance(value, float) and not value.is_integer():  # 1e4 is whole

@@ -1,131 +1,301 @@
-"""Documents to train.bin, val.bin and meta.json."""
+"""Documents to token files: read, split, encoded by several workers, written in order.
+
+The work goes in batches of some megabytes: one thread reads them and says which split each document
+belongs to, workers encode them, and the results are written in the order of the text. So the files
+are the same however many workers there are. Every few seconds, and whenever a file is finished, the
+state of the work is written too: see shards.py.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from yocto.dataset.documents import BEGIN, Documents, Piece, Place
+from yocto.dataset.shards import SplitWriter
+from yocto.dataset.split import SPLITS, plan_split
+from yocto.dataset.tokens import Ids, Meta, bin_dtype
+from yocto.dataset.work import Work, WorkState
+from yocto.errors import DataError, YoctoError
+from yocto.utils.progress import Progress, Task
 
-from yocto.dataset.split import SPLITS, split_documents
-from yocto.dataset.tokens import FileMeta, Ids, Meta, SplitMeta, bin_dtype, write_meta
-from yocto.errors import DataError
-from yocto.utils.files import atomic_file
-from yocto.utils.progress import Progress
+_BATCH = 1 << 22  # bytes of text that are encoded together
+_SAVED = 5.0  # seconds between two notes of the state
 
-_BATCH = 1 << 24  # characters
+Parts = list[bytes | None]  # texts, None for the end of a document
 
 
 @dataclass(frozen=True)
 class TokenMaker:
-    """What writing token files has to know of a tokenizer, which this layer does not import."""
+    """What writing token files has to know of a tokenizer, which this layer does not import.
 
-    encode: Callable[[Sequence[str]], list[Ids]]  # of each document; text taken as plain
+    encode: the ids of texts in UTF-8, which are taken as plain, and end_id for each None between
+    them. May be called by several threads at once.
+    """
+
+    encode: Callable[[Sequence[bytes | None]], Ids]
     vocab_size: int
     end_id: int | None
     sha256: str
 
 
-def write_dataset(
-    documents: Sequence[str],
-    maker: TokenMaker,
-    folder: Path,
-    *,
-    val_ratio: float,
-    sources: Sequence[str],
-    made_by: str,
-    progress: Progress,
-) -> Meta:
-    """Split the documents, encode them and write the files; meta.json comes last.
+@dataclass(frozen=True)
+class Target:
+    """Where token files go, and how.
 
-    Raises DataError where nothing would be left to train on.
+    shard_tokens: of each file; None: one file for each split. workers: threads that encode.
+    keep: what is encoded when something goes wrong stays, and the next call with resume goes on.
+    settings: what decides the tokens besides the tokenizer, told in meta.json. inputs: what must
+    not have changed when the work goes on. finish: called before meta.json is written.
     """
-    splits = split_documents(documents, val_ratio)
-    if not splits["train"]:
-        n = sum(map(len, documents))
-        raise DataError(
-            f"the text is too short to train on: {n} character{'s' if n != 1 else ''}",
-            "Name a longer text, or several: --text-path FILE",
-        )
-    total = sum(len(document) for split in splits.values() for document in split)
-    metas = {}
-    with progress.task("encoding", total, "char") as task:
 
-        def parts(split: Sequence[str]) -> Iterator[tuple[Ids, int]]:
-            for batch in _batches(split):
-                for document, ids in zip(batch, maker.encode(batch), strict=True):
-                    yield ids, len(document.encode("utf-8"))
-                    task.advance(len(document))
+    folder: Path
+    val_ratio: float
+    sources: Sequence[str]
+    made_by: str
+    shard_tokens: int | None = None
+    workers: int = 1
+    keep: bool = False
+    resume: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+    inputs: Any = None
+    finish: Callable[[], None] = lambda: None
 
-        try:
-            for name in SPLITS:
-                metas[name] = write_split(
-                    folder / f".{name}.bin.new", parts(splits[name]), maker.end_id,
-                    bin_dtype(maker.vocab_size),
-                )  # fmt: skip
-        except BaseException:  # Ctrl-C and a full disk too: what was there stays as it was
-            for name in SPLITS:
-                (folder / f".{name}.bin.new").unlink(missing_ok=True)
-            raise
-    # Without meta.json until all are in place: a kill in between leaves no files that don't match.
-    (folder / "meta.json").unlink(missing_ok=True)
-    for name in SPLITS:
-        (folder / f".{name}.bin.new").replace(folder / f"{name}.bin")
+
+@dataclass
+class _Batch:
+    """Texts by split. counts: bytes and documents that they add to each split."""
+
+    parts: dict[str, Parts] = field(default_factory=lambda: {name: [] for name in SPLITS})
+    counts: dict[str, list[int]] = field(default_factory=lambda: {name: [0, 0] for name in SPLITS})
+    size: int = 0
+    place: Place = BEGIN
+    split: str = "train"  # of the document that is not ended
+    consumed: int = 0
+
+
+def write_dataset(
+    documents: Documents, maker: TokenMaker, target: Target, progress: Progress
+) -> Meta:
+    """Split documents, encode them and write the files; meta.json comes last.
+
+    Raises DataError where nothing would be left to train on. What was in the folder before stays
+    as it was until all is done.
+    """
+    work = Work(target.folder, _identity(maker, target))
+    if target.resume and (meta := work.finished(maker.sha256)):
+        progress.notice(f"{target.folder} is encoded already: there is nothing to go on with")
+        return meta
+    state = work.begin(target.resume, progress)
+    try:
+        if not state.complete:
+            _encode(documents, maker, target, work, state, progress)
+        if not state.splits["train"].documents:
+            raise DataError(
+                "no text is left to train on", "Name a longer text, or a smaller --val-ratio."
+            )
+    except BaseException as error:
+        told = "What is encoded is kept: the same command with --resume goes on."
+        if not target.keep or not work.is_worth_keeping:
+            work.discard()
+        elif isinstance(error, YoctoError):
+            error.hint = f"{error.hint} {told}".strip()
+        else:
+            progress.notice(told)
+        raise
     meta = Meta(
-        bin_dtype(maker.vocab_size),
-        maker.vocab_size,
-        maker.end_id,
-        maker.sha256,
-        metas,
-        list(sources),
-        made_by,
-    )
-    write_meta(folder, meta)
-    share = metas["val"].bytes / max(1, metas["train"].bytes + metas["val"].bytes)
-    if len(documents) > 1 and abs(share - val_ratio) > val_ratio / 2:
-        progress.notice(
-            f"{share:.0%} of the text validates, not {val_ratio:.0%}: a document goes whole to one "
-            f"split or the other, and there are only {len(documents)}"
-        )
+        bin_dtype(maker.vocab_size), maker.vocab_size, maker.end_id, maker.sha256,
+        {name: split.meta() for name, split in state.splits.items()},
+        list(target.sources), target.made_by, target.settings,
+    )  # fmt: skip
+    work.publish(meta, target.finish)
+    _tell_share(meta, target.val_ratio, progress)
     return meta
 
 
-def _batches(documents: Sequence[str]) -> Iterator[list[str]]:
-    """Documents in their order, so many at a time as are encoded well together."""
-    batch: list[str] = []
-    size = 0
-    for document in documents:
-        batch.append(document)
-        size += len(document)
-        if size >= _BATCH:
+def _identity(maker: TokenMaker, target: Target) -> dict[str, Any]:
+    """What has to be the same for the work to go on."""
+    return {
+        "tokenizer": maker.sha256, "end_id": maker.end_id, "val_ratio": target.val_ratio,
+        "shard_tokens": target.shard_tokens, "sources": list(target.sources),
+        "settings": target.settings, "inputs": target.inputs,
+    }  # fmt: skip
+
+
+def _encode(
+    documents: Documents,
+    maker: TokenMaker,
+    target: Target,
+    work: Work,
+    state: WorkState,
+    progress: Progress,
+) -> None:
+    if state.plan is None:
+        with progress.task("looking through the text", documents.size, "byte") as task:
+            state.plan = plan_split(documents, target.val_ratio, task)
+    saved = time.monotonic()
+    failures: list[YoctoError] = []
+    with ExitStack() as held:
+
+        def save() -> None:
+            nonlocal saved
+            for writer in writers.values():
+                writer.sync()
+            work.save(state)
+            saved = time.monotonic()
+
+        dtype = bin_dtype(maker.vocab_size)
+        writers: dict[str, SplitWriter] = {}
+        for name in SPLITS:
+            writers[name] = SplitWriter(
+                work.folder, name, dtype, target.shard_tokens, state.splits[name], save
+            )
+            held.callback(writers[name].close)
+        task = held.enter_context(progress.task("encoding", documents.size, "byte"))
+        batches = held.enter_context(closing(_batches(documents, state, failures)))
+        speed = _Speed(task)
+        for batch, made in _encoded(batches, maker, target.workers):
+            for name, ids in made.items():
+                writers[name].write(ids)
+            _count(state, batch, made)
+            speed.tell(batch.consumed)
+            if time.monotonic() - saved > _SAVED:
+                save()
+        if failures:
+            save()
+            raise failures[0]
+        for writer in writers.values():
+            writer.finish()
+        state.complete = True
+        work.save(state)
+
+
+def _count(state: WorkState, batch: _Batch, made: dict[str, Ids]) -> None:
+    """A batch is written: the work would go on behind it."""
+    for name, split in state.splits.items():
+        added_bytes, added_documents = batch.counts[name]
+        split.tokens += len(made[name]) if name in made else 0
+        split.bytes += added_bytes
+        split.documents += added_documents
+    state.place, state.split = batch.place, batch.split
+
+
+def _batches(
+    documents: Documents, state: WorkState, failures: list[YoctoError]
+) -> Generator[_Batch, None, None]:
+    """Documents from the state's place on, some megabytes at a time. Where reading fails, what was
+    read before comes yet, and the failure is put into `failures`."""
+    assert state.plan is not None
+    plan, split = state.plan, state.split
+    begun = {name: state.splits[name].documents for name in SPLITS}
+    done = sum(state.splits[name].bytes for name in SPLITS)  # of the only document, if it is cut
+    batch = _Batch()
+
+    def put(name: str, data: bytes, starts: bool) -> None:
+        if starts and begun[name]:
+            batch.parts[name].append(None)
+        begun[name] += starts
+        batch.counts[name][0] += len(data)
+        batch.counts[name][1] += starts
+        batch.parts[name].append(data)
+        batch.size += len(data)
+
+    pieces = documents.pieces(state.place)
+    while piece := _next(pieces, failures):
+        if plan.cut is not None:
+            left = max(0, plan.cut - done)
+            done += len(piece.data)
+            if left:
+                put("train", piece.data[:left], piece.starts)
+            if len(piece.data) > left:
+                put("val", piece.data[left:], not begun["val"])
+        else:
+            split = plan.split_of(piece) if piece.starts else split
+            put(split, piece.data, piece.starts)
+        batch.place, batch.split, batch.consumed = piece.place, split, documents.consumed
+        if batch.size >= _BATCH:
             yield batch
-            batch, size = [], 0
-    if batch:
+            batch = _Batch()
+    if batch.size:
         yield batch
 
 
-def write_split(
-    path: Path, parts: Iterable[tuple[Ids, int]], end_id: int | None, dtype: str
-) -> SplitMeta:
-    """Write one .bin file atomically.
+def _next(pieces: Iterator[Piece], failures: list[YoctoError]) -> Piece | None:
+    try:
+        return next(pieces, None)
+    except YoctoError as error:
+        failures.append(error)
+        return None
 
-    parts: the ids of each document and its bytes of text. end_id is written between documents.
-    """
-    stored = np.dtype(dtype).newbyteorder("<")
-    digest = hashlib.sha256()
-    tokens = text_bytes = documents = 0
-    with atomic_file(path) as file:
-        for ids, size in parts:
-            if documents and end_id is not None:
-                ids = np.concatenate([np.array([end_id], ids.dtype), ids])
-            if len(ids) and int(ids.max()) > np.iinfo(stored).max:
-                raise DataError(f"id {int(ids.max())} does not fit into {dtype}")
-            data = ids.astype(stored).tobytes()
-            file.write(data)
-            digest.update(data)
-            tokens, text_bytes, documents = tokens + len(ids), text_bytes + size, documents + 1
-    name = path.name.removeprefix(".").removesuffix(".new")
-    file_meta = FileMeta(name, tokens, digest.hexdigest())
-    return SplitMeta(tokens, text_bytes, documents, [file_meta])
+
+def _encoded(
+    batches: Iterator[_Batch], maker: TokenMaker, workers: int
+) -> Iterator[tuple[_Batch, dict[str, Ids]]]:
+    """Batches with their ids by split, in order. With one worker all is done in this thread."""
+
+    def encode(batch: _Batch) -> dict[str, Ids]:
+        made = {}
+        for name, parts in batch.parts.items():
+            if parts:
+                made[name] = ids = maker.encode(parts)
+                if len(ids) and int(ids.max()) >= maker.vocab_size:
+                    raise DataError(
+                        f"the tokenizer made id {int(ids.max())}, but its vocabulary has "
+                        f"{maker.vocab_size} tokens",
+                        "The tokenizer is at fault: make its file anew.",
+                    )
+        return made
+
+    if workers == 1:
+        for batch in batches:
+            yield batch, encode(batch)
+        return
+    waiting: deque[tuple[_Batch, Future[dict[str, Ids]]]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for batch in batches:
+            waiting.append((batch, pool.submit(encode, batch)))
+            if len(waiting) > 2 * workers:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Speed:
+    """Tells how far the work is, and how quick."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._began = time.monotonic()
+        self._first: int | None = None
+        self._done = 0
+
+    def tell(self, consumed: int) -> None:
+        """So many bytes of the files are done."""
+        self._task.advance(consumed - self._done)
+        self._first = consumed if self._first is None else self._first
+        self._done = consumed
+        seconds = time.monotonic() - self._began
+        if seconds > 0:
+            self._task.status(f"{(consumed - self._first) / seconds / 1e6:,.0f} MB/s")
+
+
+def _tell_share(meta: Meta, val_ratio: float, progress: Progress) -> None:
+    """Say so where few documents make the split uneven."""
+    train, val = (meta.splits[name] for name in SPLITS)
+    share = val.bytes / max(1, train.bytes + val.bytes)
+    if val_ratio and train.documents + val.documents > 2 and abs(share - val_ratio) > val_ratio / 2:
+        progress.notice(
+            f"{share:.0%} of the text validates, not {val_ratio:.0%}: a document goes whole to one "
+            f"split or the other, and there are only {train.documents + val.documents}"
+        )

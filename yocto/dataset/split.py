@@ -3,35 +3,119 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from yocto.dataset.documents import BEGIN, Documents, Piece, Place
+from yocto.dataset.text import PART
+from yocto.errors import DataError
+from yocto.utils.progress import Task
 
 SPLITS = ("train", "val")
+_ENDS = 512  # bytes at either end of a document that decide where it goes
 
 
-def split_documents(documents: Sequence[str], val_ratio: float) -> dict[str, list[str]]:
-    """Documents by split.
+def draw(data: bytes) -> float:
+    """A number in [0, 1) that only the text decides: a hash of its two ends and its length.
 
-    One document is cut: its first int(n (1 - val_ratio)) characters train, as in nanoGPT. Of
-    several, each goes where a hash of its text says, so that adding files moves no document to
-    another split.
+    Of a text longer than 1 MiB the first MiB counts, so that it can be judged by its first part.
     """
-    if len(documents) == 1:
-        text = documents[0]
-        cut = int(len(text) * (1 - val_ratio))
-        return {"train": [text[:cut]] if cut else [], "val": [text[cut:]] if text[cut:] else []}
-    draws = [_draw(document) for document in documents]
-    limit = val_ratio
-    if draws and val_ratio > 0:
-        # With few documents chance may leave a split empty; then the nearest one is moved there.
-        limit = max(limit, min(draws) + 1e-12)
-        limit = min(limit, max(draws))
-    return {
-        "train": [d for d, draw in zip(documents, draws, strict=True) if draw >= limit],
-        "val": [d for d, draw in zip(documents, draws, strict=True) if draw < limit],
-    }
-
-
-def _draw(document: str) -> float:
-    """A number in [0, 1) that only the text decides."""
-    digest = hashlib.sha256(document.encode("utf-8")).digest()
+    head = data[:PART]
+    told = head if len(head) <= 2 * _ENDS else head[:_ENDS] + head[-_ENDS:]
+    digest = hashlib.sha256(len(head).to_bytes(8, "little") + told).digest()
     return int.from_bytes(digest[:6], "big") / (1 << 48)
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How documents are split.
+
+    One document is cut: its first int(n (1 - val_ratio)) characters train, as in nanoGPT; `cut` is
+    where, in bytes. Of several, each goes where a hash of its text says, so that adding files moves
+    no document to another split: those whose draw is below `limit` validate.
+    """
+
+    limit: float
+    cut: int | None = None
+
+    def split_of(self, piece: Piece) -> str:
+        """The split of the document that begins with this piece."""
+        return piece.split or ("val" if draw(piece.data) < self.limit else "train")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """The plan that plain values tell of. Raises ValueError or TypeError for others."""
+        plan = cls(**value)
+        is_cut = plan.cut is None or (type(plan.cut) is int and plan.cut >= 0)
+        if type(plan.limit) not in (int, float) or not 0 <= plan.limit <= 1 or not is_cut:
+            raise ValueError("a split that can't be")
+        return plan
+
+
+def plan_split(texts: Documents, val_ratio: float, task: Task) -> SplitPlan:
+    """Look through documents as far as it takes to know how to split them.
+
+    That is the first few, unless chance leaves a split empty; a single document is read to its end.
+    Raises DataError where nothing would be left to train on.
+    """
+    if val_ratio == 0:
+        return SplitPlan(0.0)
+    draws: list[float] = []
+    only = _Document()  # the first one, in case there is no other
+    place, consumed = BEGIN, 0
+    for piece in texts.pieces():
+        if piece.split:  # that is decided already
+            return SplitPlan(0.0)
+        if piece.starts:
+            draws.append(draw(piece.data))
+            if len(draws) > 1 and min(draws) < val_ratio <= max(draws):
+                return SplitPlan(val_ratio)
+        if len(draws) == 1:
+            only.add(piece.data, place)
+        place = piece.place
+        task.advance(texts.consumed - consumed)
+        consumed = texts.consumed
+    if len(draws) == 1:
+        return SplitPlan(0.0, only.cut(texts, val_ratio))
+    # Chance left a split empty; the nearest document is moved there.
+    return SplitPlan(min(max(val_ratio, min(draws) + 1e-12), max(draws)))
+
+
+class _Document:
+    """How many characters a document has, and where its parts begin."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Place, int, int]] = []  # where each begins, its bytes and characters
+
+    def add(self, data: bytes, place: Place) -> None:
+        """Take the next part."""
+        # All bytes of a character but the first are 0b10xxxxxx: as signed numbers below -64.
+        inner = int(np.count_nonzero(np.frombuffer(data, np.int8) < -64))
+        self.parts.append((place, len(data), len(data) - inner))
+
+    def cut(self, texts: Documents, val_ratio: float) -> int:
+        """Where the document is cut, in bytes."""
+        total = sum(characters for _, _, characters in self.parts)
+        left = int(total * (1 - val_ratio))
+        if not left:
+            raise DataError(
+                f"the text is too short to train on: {total} character{'s' if total != 1 else ''}",
+                "Name a longer text, or several: --text-path FILE",
+            )
+        before = 0
+        for place, size, characters in self.parts:  # noqa: B007 (place is used below)
+            if left <= characters:
+                break
+            before, left = before + size, left - characters
+        for piece in texts.pieces(place):
+            text = piece.data.decode("utf-8")
+            if left <= len(text):
+                return before + len(text[:left].encode("utf-8"))
+            before, left = before + len(piece.data), left - len(text)
+        raise DataError("the text changed while it was read", "Try again.")

@@ -1,29 +1,21 @@
-"""Text files as documents: newlines as they are, bad bytes named by file and place."""
+"""Plain text: newlines as they are, a line of the separator between two documents."""
 
 from __future__ import annotations
 
-import codecs
 import shlex
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterator
 from pathlib import Path
 
-import regex
-
-from yocto.config import DEFAULT_TEXT, END_OF_TEXT
+from yocto.dataset.chunks import Chunk
+from yocto.dataset.sources import Source, find_text
+from yocto.dataset.streams import BLOCK, Stream, opened, reading
+from yocto.dataset.utf8 import whole_characters
 from yocto.errors import DataError
-from yocto.utils.cuts import last_cut
-from yocto.utils.files import shipped_file
+from yocto.utils.cuts import cut_before
 
-_BLOCK = 1 << 20  # bytes read at once, and about the length of a part
-
-
-def find_text(path: str | Path) -> Path:
-    """The text file at this path; the corpus that ships is found from any folder."""
-    found = Path(path)
-    if found == Path(DEFAULT_TEXT) and not found.exists():
-        return shipped_file(found.name) or found
-    return found
+BOM = b"\xef\xbb\xbf"  # the byte order mark that some editors write
+# Bytes of the first part of a document that comes in parts; a shorter document is never cut.
+PART = 1 << 20
 
 
 def read_text(path: str | Path, hint: str = "Check --text-path.") -> str:
@@ -31,142 +23,126 @@ def read_text(path: str | Path, hint: str = "Check --text-path.") -> str:
 
     hint: what to do when it can't be read.
     """
-    return "".join(read_blocks(path, hint))
+    source = Source(str(find_text(path)), "text", "")
+    with opened(source, hint) as stream:
+        blocks = whole_characters(raw_blocks(stream, source, hint), source.path, "strict")
+        return b"".join(blocks).removeprefix(BOM).decode("utf-8")
 
 
-def read_blocks(path: str | Path, hint: str = "Check --text-path.") -> Iterator[str]:
-    """The same, block by block."""
-    path = find_text(path)
-    try:
-        if path.is_dir():
-            raise DataError(f"{path} is a folder, not a text file", "Name the files in it.")
-        with path.open("rb") as file:
-            yield from _decoded(iter(lambda: file.read(_BLOCK), b""), path)
-    except FileNotFoundError:
-        raise DataError(f"there is no text file {path}", hint) from None
-    except OSError as error:
-        raise DataError(f"can't read {path}: {error.strerror or error}", hint) from error
-
-
-def _decoded(blocks: Iterator[bytes], path: Path) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset = held = 0  # of what the decoder has not yet turned into characters, and its bytes
-    for data in chain(blocks, [b""]):
+def raw_blocks(stream: Stream, source: Source, hint: str, offset: int = 0) -> Iterator[bytes]:
+    """The bytes of an open file. offset: where it stands. Raises DataError where a file begins as
+    UTF-16, or as no text at all."""
+    while True:
+        with reading(source, hint):
+            block = stream.file.read(BLOCK)
+        if not block:
+            return
         if offset == 0:
-            _check_is_text(data, path)
-        try:
-            text = decoder.decode(data, final=not data)
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"{path} is not valid UTF-8: byte 0x{error.object[error.start]:02x} at offset "
-                f"{offset + error.start}",
-                f"Convert it first: iconv -f LATIN1 -t UTF-8 {shlex.quote(str(path))} "
-                "> converted.txt",
-            ) from error
-        before, held = held, len(decoder.getstate()[0])
-        if offset == 0:
-            text = text.removeprefix("\ufeff")  # the byte order mark that some editors write
-        offset += before + len(data) - held
-        if text:
-            yield text
+            _check_is_text(block, source.path)
+        offset += len(block)
+        yield block
 
 
-def _check_is_text(data: bytes, path: Path) -> None:
+def _check_is_text(data: bytes, path: str) -> None:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:8192]:
         raise DataError(
             f"{path} is not UTF-8 text but binary (or UTF-16) data",
-            f"If it is UTF-16: iconv -f UTF-16 -t UTF-8 {shlex.quote(str(path))} > converted.txt",
+            f"If it is UTF-16: iconv -f UTF-16 -t UTF-8 {shlex.quote(path)} > converted.txt",
         )
 
 
-def read_documents(
-    paths: Sequence[str | Path], separator: str = END_OF_TEXT, hint: str = "Check --text-path."
-) -> Iterator[str]:
-    """The documents of text files, in order.
+def text_chunks(
+    source: Source,
+    stream: Stream,
+    errors: str,
+    hint: str,
+    separator: str,
+    whole: bool,
+    place: int,
+    inside: bool,
+) -> Iterator[Chunk]:
+    """The documents of a plain text file from a place on; `inside` a document, or at its start.
 
-    A line that is exactly the separator ends a document and belongs to none; so does a file's end.
-    Documents of white space alone are left out. Raises DataError when nothing is left at all.
-    """
-    return read_parts(paths, separator, hint, whole=True)
-
-
-def read_parts(
-    paths: Sequence[str | Path],
-    separator: str = END_OF_TEXT,
-    hint: str = "Check --text-path.",
-    *,
-    whole: bool = False,
-) -> Iterator[str]:
-    """The documents of text files in parts of some megabytes, cut where neither a named split
-    pattern nor a normal form notices: see utils/cuts.py. whole: each document is one part, however
-    long."""
-    found = False
-    for path in paths:
-        parts = _Parts(whole)
-        for lines, ends in _documents(read_blocks(path, hint), separator):
-            for part in parts.add(lines, ends):
-                found = True
-                yield part
-    if not found:
-        files = ", ".join(str(find_text(path)) for path in paths) or "no file"
-        raise DataError(f"there is no text in {files}", hint)
+    A place counts bytes of text; where bad bytes are replaced these are other ones than the file's,
+    so that it is read from its start.
+    """  # fmt: skip
+    offset = place if errors == "strict" else 0
+    raw = raw_blocks(stream, source, hint, offset)
+    blocks = whole_characters(raw, source.path, errors, offset)
+    if place > offset:
+        blocks = _after(blocks, place)
+    yield from documents_in_text(blocks, separator.encode("utf-8"), whole, place, inside)
 
 
-def _documents(blocks: Iterator[str], separator: str) -> Iterator[tuple[str, bool]]:
-    """Text, and whether a document ends after it. The separator lines are left out."""
-    line = regex.compile(rf"^{regex.escape(separator)}(?:\r?\n|\Z)", regex.MULTILINE)
-    if "\n" in separator:  # of several lines: it is looked for in the whole
-        for document in line.split("".join(blocks)):
-            yield document, True
-        return
-    held = ""  # the last line, which may yet become a separator
-    is_start = True  # whether what comes is the start of a line
+def _after(blocks: Iterator[bytes], count: int) -> Iterator[bytes]:
+    """Blocks without their first bytes."""
     for block in blocks:
-        text = held + block
-        held = ""
-        if not is_start:
-            end = text.find("\n") + 1
-            if not end:
-                yield text, False
-                continue
-            yield text[:end], False
-            text = text[end:]
-        end = text.rfind("\n") + 1
-        text, held = text[:end], text[end:]
-        *ended, last = line.split(text) if separator in text else [text]
-        for document in ended:
-            yield document, True
-        yield last, False
-        is_start = len(held) <= len(separator) + 1
-        if not is_start:
-            yield held, False
-            held = ""
-    yield ("" if held == separator else held), True
+        if len(block) > count:
+            yield block[count:]
+        count = max(0, count - len(block))
 
 
-class _Parts:
-    """Collects the text of a document and hands it on in parts."""
+def documents_in_text(
+    blocks: Iterator[bytes], separator: bytes, whole: bool, place: int = 0, inside: bool = False
+) -> Iterator[Chunk]:
+    """The documents of a text, long ones in parts of some megabytes.
 
-    def __init__(self, whole: bool) -> None:
-        self._whole = whole
-        self._texts: list[str] = []
-        self._size, self._enough = 0, _BLOCK
-        self._begun = False  # whether a part of this document was handed on
+    A line that is exactly the separator ends a document and belongs to none; so does the end of the
+    text. Parts are cut where neither a named split pattern nor a normal form notices: see
+    utils/cuts.py. whole: each document is one chunk, however long. place: of the first block in the
+    text, in bytes; `inside` a document, or at its start. A byte order mark is left out.
+    """
+    text = b""  # read, and not yet handed on; `place` is where it starts
+    at_line_start = not inside
+    searched = 0  # up to here no separator begins
+    # What may yet turn out to be a separator: itself, with \r\n behind it or a \n before.
+    reach = len(separator) + 3
+    enough = PART
+    for block in blocks:
+        if place == 0 and not text and block.startswith(BOM):
+            place, block = len(BOM), block[len(BOM) :]
+        text = text + block if text else block
+        start = 0
+        while True:
+            found = _find(text, separator, max(searched, start), start if at_line_start else -1)
+            if found is None:
+                break
+            begin, end = found
+            yield Chunk(text[start:begin], True, place + end)
+            start, at_line_start, enough = end, True, PART
+        if start:
+            place, text = place + start, text[start:]
+        searched = max(0, len(text) - reach)
+        if not whole and searched >= enough:
+            cut = cut_before(text, 0, searched, raw=True)
+            if cut >= PART:
+                yield Chunk(text[:cut], False, place + cut)
+                place, text, at_line_start, enough = place + cut, text[cut:], False, PART
+                searched = max(0, len(text) - reach)
+            else:  # few places to cut: look again when there is much more
+                enough = 2 * len(text)
+    # At the end of the text a separator needs no newline behind it.
+    if text.endswith(separator):
+        begin = len(text) - len(separator)
+        if text[begin - 1 : begin] == b"\n" or (begin == 0 and at_line_start):
+            yield Chunk(text[:begin], True, place + len(text))
+            return
+    yield Chunk(text, True, place + len(text))
 
-    def add(self, text: str, ends: bool) -> Iterator[str]:
-        """Take text; give what is ready. ends: whether the document does."""
-        self._texts.append(text)
-        self._size += len(text)
-        if ends:
-            rest = "".join(self._texts)
-            if rest and (self._begun or not rest.isspace()):
-                yield rest
-            self._texts, self._size, self._enough, self._begun = [], 0, _BLOCK, False
-        elif self._size >= self._enough and not self._whole:
-            rest = "".join(self._texts)
-            cut = last_cut(rest, raw=True)
-            if cut:
-                self._begun = True
-                yield rest[:cut]
-            self._texts, self._size = [rest[cut:]], len(rest) - cut
-            self._enough = max(_BLOCK, 2 * self._size)
+
+def _find(text: bytes, separator: bytes, start: int, line_start: int) -> tuple[int, int] | None:
+    """Where the next separator line begins, and where what follows it does.
+
+    line_start: a place that is known to be the start of a line, or -1.
+    """
+    while True:
+        begin = text.find(separator, start)
+        if begin < 0:
+            return None
+        end = begin + len(separator)
+        if text[begin - 1 : begin] == b"\n" or begin == line_start:
+            if text[end : end + 1] == b"\n":
+                return begin, end + 1
+            if text[end : end + 2] == b"\r\n":
+                return begin, end + 2
+        start = begin + 1

@@ -172,6 +172,35 @@ class BaseTokenizer(ABC):
         them."""
         return [self.encode_to_numpy(text) for text in texts]
 
+    @property
+    def takes_parts(self) -> bool:
+        """Whether a text may come in parts as utils/cuts.py cuts them, with the same ids."""
+        return False
+
+    @property
+    def threads_help(self) -> bool:
+        """Whether several threads encode more than one does: not where Python itself does it."""
+        return False
+
+    def encode_documents(self, parts: Sequence[bytes | None]) -> NDArray[Any]:
+        """The ids of texts in UTF-8, special tokens as plain text; None between two of them ends a
+        document, and becomes the end token where there is one. What is not parted so is one text.
+
+        A 1-D array, as encode_to_numpy gives it. For bulk work, by several threads if need be.
+        """
+        import numpy as np
+
+        texts: list[list[bytes]] = [[]]
+        for part in parts:
+            if part is None:
+                texts.append([])
+            else:
+                texts[-1].append(part)
+        made = self.encode_batch_to_numpy([b"".join(text).decode("utf-8") for text in texts])
+        end = np.array([] if self.end_id is None else [self.end_id], id_dtype(self.vocab_size))
+        joined = [array for ids in made for array in (end, ids)]
+        return np.concatenate(joined[1:])
+
     # ------------------------------------------------------------------------------------ decode
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:

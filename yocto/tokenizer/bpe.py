@@ -26,7 +26,7 @@ from yocto.tokenizer.base import (
 )
 from yocto.tokenizer.byte_level import ALPHABET
 from yocto.tokenizer.normalize import Normalization, check_text, make_normalizer, utf8, utf8_view
-from yocto.tokenizer.patterns import make_splitter
+from yocto.tokenizer.patterns import NAMED_PATTERNS, make_splitter
 from yocto.tokenizer.pay import Patience, modules_for, pay
 from yocto.tokenizer.special import check_special_tokens
 
@@ -157,6 +157,31 @@ class BPETokenizer(BaseTokenizer):
         if self._patience.is_over(sum(map(len, texts))):
             return self._bulk_each([utf8(self._normalized(text)) for text in texts], workers)
         return super().encode_batch_to_numpy(texts, workers)
+
+    @property
+    def takes_parts(self) -> bool:
+        """Where a named pattern splits, it does not notice cuts; a regex may."""
+        return self.pattern in NAMED_PATTERNS
+
+    @property
+    def threads_help(self) -> bool:
+        """The kernels work without Python's lock."""
+        return self.pattern in NAMED_PATTERNS
+
+    def encode_documents(self, parts: Sequence[bytes | None]) -> NDArray[Any]:
+        """The ids of texts in UTF-8, with the end token for each None between them."""
+        size = sum(len(part) for part in parts if part is not None)
+        if self.normalize != "none" or not self._patience.is_over(size):
+            return super().encode_documents(parts)
+        # 0xFF is no UTF-8: it is a piece of its own, and its id is made of nothing else.
+        ids = self._bulk_encode(b"".join([b"\xff" if part is None else part for part in parts]))
+        if None in parts:
+            is_end = ids == self._byte_ids[0xFF]
+            if self.end_id is None:
+                ids = ids[~is_end]
+            else:
+                ids[is_end] = self.end_id
+        return ids
 
     def expect(self, size: int, say: Callable[[str], None]) -> None:
         """Take the kernels from the first part on, if the whole is worth them."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from yocto.errors import TokenizerError, TokenizerFileError
-from yocto.tokenizer.base import BaseTokenizer
-from yocto.tokenizer.normalize import check_text
+from yocto.tokenizer.base import BaseTokenizer, id_dtype
+from yocto.tokenizer.normalize import Normalization, check_text, make_normalizer
 from yocto.tokenizer.special import check_special_tokens, split_special
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FORMAT = "yocto-char"
 VERSION = 1
@@ -19,11 +23,19 @@ class CharTokenizer(BaseTokenizer):
     """A vocabulary of characters, in the order of their code points as nanoGPT has it.
 
     characters: each one once. special_tokens: get the ids after the last character.
+    normalize: Unicode form that text is brought into first. lowercase: capital letters become small
+    ones first. What is decoded is the text as it was then.
     """
 
     kind = "char"
 
-    def __init__(self, characters: Iterable[str], special_tokens: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        characters: Iterable[str],
+        special_tokens: Iterable[str] = (),
+        normalize: Normalization = "none",
+        lowercase: bool = False,
+    ) -> None:
         self.itos = list(characters)
         self.stoi = {character: i for i, character in enumerate(self.itos)}
         special = list(special_tokens)
@@ -32,30 +44,64 @@ class CharTokenizer(BaseTokenizer):
             raise TokenizerError("a char vocabulary takes single characters, each one once")
         check_text("".join(self.itos))
         self.special_tokens = {token: len(self.itos) + i for i, token in enumerate(special)}
+        self.normalize, self.lowercase = normalize, lowercase
+        self._prepared = make_preparer(normalize, lowercase)
         self._bytes = [text.encode("utf-8") for text in [*self.itos, *special]]
+        self._table: NDArray[Any] | None = None  # code point -> id, for long texts
 
     @classmethod
     def train(
-        cls, texts: Iterable[str], *, special_tokens: Iterable[str] = (), **options: Any
+        cls,
+        texts: Iterable[str],
+        *,
+        special_tokens: Iterable[str] = (),
+        normalize: Normalization = "none",
+        lowercase: bool = False,
+        **options: Any,
     ) -> CharTokenizer:
         """Collect the characters of texts; the text of special tokens does not count."""
         if options:
             raise TokenizerError(f"a char tokenizer has no option {next(iter(options))!r}")
         special = list(special_tokens)
+        prepared = make_preparer(normalize, lowercase)
         characters: set[str] = set()
         for text in [texts] if isinstance(texts, str) else texts:
             check_text(text)
             for part in split_special(text, special):
                 if part not in special:
-                    characters.update(part)
-        return cls(sorted(characters), special)
+                    characters.update(prepared(part))
+        return cls(sorted(characters), special, normalize, lowercase)
 
     @property
     def vocab_size(self) -> int:
         """Characters and special tokens."""
         return len(self._bytes)
 
+    @property
+    def takes_parts(self) -> bool:
+        """A character knows nothing of its neighbours."""
+        return True
+
+    def encode_to_numpy(self, text: str | bytes, workers: int = 1) -> NDArray[Any]:
+        """The ids of a text as a 1-D array, special tokens as plain text: looked up in a table by
+        code point, all at once."""
+        import numpy as np
+
+        if isinstance(text, bytes):
+            return super().encode_to_numpy(text)
+        check_text(text)
+        points = np.frombuffer(self._prepared(text).encode("utf-32-le"), "<u4")
+        if self._table is None:
+            self._table = np.full(sys.maxunicode + 1, -1, np.int32)
+            self._table[[ord(character) for character in self.itos]] = range(len(self.itos))
+        ids = self._table[points]
+        if len(ids) and ids.min() < 0:
+            self._encode_plain(text)  # tells what is not in the vocabulary
+        made: NDArray[Any] = ids.astype(id_dtype(self.vocab_size))
+        return made
+
     def _encode_plain(self, text: str) -> list[int]:
+        text = self._prepared(text)
         try:
             return [self.stoi[character] for character in text]
         except KeyError:
@@ -78,6 +124,8 @@ class CharTokenizer(BaseTokenizer):
         content = {
             "format": FORMAT,
             "version": VERSION,
+            "normalize": self.normalize,
+            "lowercase": self.lowercase,
             "stoi": self.stoi,
             "itos": {str(i): character for i, character in enumerate(self.itos)},
             "special_tokens": self.special_tokens,
@@ -106,6 +154,18 @@ class CharTokenizer(BaseTokenizer):
         if content.get("itos") != {str(i): character for i, character in enumerate(in_order)}:
             raise fault("itos and stoi differ")
         try:
-            return cls(in_order, sorted(special, key=special.__getitem__))
+            return cls(
+                in_order, sorted(special, key=special.__getitem__),
+                content.get("normalize"), bool(content.get("lowercase")),
+            )  # fmt: skip
         except TokenizerError as error:
             raise fault(error.message) from error
+
+
+def make_preparer(normalize: Normalization, lowercase: bool) -> Callable[[str], str]:
+    """A function that does to a text what comes before its characters are looked up."""
+    normalized = make_normalizer(normalize)
+    if not lowercase:
+        return normalized
+    # A normal form may make a capital letter of a sign, and a small letter may lie outside of one.
+    return lambda text: normalized(normalized(text).lower())

@@ -15,7 +15,7 @@ from yocto.errors import TokenizerError
 from yocto.tokenizer.base import BaseTokenizer, sorted_by_id, token_table, unknown_id
 from yocto.tokenizer.bpe import PieceCache, make_ranks, merge
 from yocto.tokenizer.normalize import Normalization, make_normalizer
-from yocto.tokenizer.patterns import make_splitter
+from yocto.tokenizer.patterns import NAMED_PATTERNS, make_splitter
 from yocto.tokenizer.special import UNK, check_special_tokens
 
 SUFFIX = "</w>"
@@ -104,6 +104,11 @@ class CharBPETokenizer(BaseTokenizer):
             return self._token_bytes[token_id]
         except KeyError:
             raise unknown_id(token_id, self.vocab_size) from None
+
+    @property
+    def takes_parts(self) -> bool:
+        """Where a named pattern splits, it does not notice cuts; a regex may."""
+        return self.pattern in NAMED_PATTERNS
 
     def _encode_plain(self, text: str) -> list[int]:
         cache = self._cache

@@ -36,14 +36,14 @@ def last_cut(text: str, raw: bool = False) -> int:
     return 0
 
 
-def cut_before(data: bytes | memoryview, start: int, end: int) -> int:
+def cut_before(data: bytes | memoryview, start: int, end: int, raw: bool = False) -> int:
     """The same for UTF-8 bytes: the last place in data[start:end] after `start`, or `start`."""
     reach = 256
     while True:
         begin = max(start, end - reach)
         # surrogateescape: a character that is not whole, at either end, is not taken for text.
         tail = bytes(data[begin:end]).decode("utf-8", "surrogateescape")
-        cut = last_cut(tail)
+        cut = last_cut(tail, raw)
         if cut:
             return begin + len(tail[:cut].encode("utf-8", "surrogateescape"))
         if begin == start:
