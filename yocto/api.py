@@ -59,7 +59,8 @@ def train_tokenizer(
     workers: int | None = None,
 ) -> BPETokenizer | CharBPETokenizer | WordTokenizer:
     """Learn a tokenizer from texts, which are files, folders, globs or URLs: kind "byte-bpe",
-    "char-bpe" or "word". The knobs are those of `yocto train-tokenizer`. Raises ConfigError for a wrong one."""
+    "char-bpe" or "word". The knobs are those of `yocto train-tokenizer`. Raises ConfigError for a
+    wrong one."""
     files = [paths] if isinstance(paths, str | Path) else list(paths)
     trainer = make_trainer(
         TrainTokenizerConfig.from_dict({
@@ -70,7 +71,7 @@ def train_tokenizer(
         })
     )  # fmt: skip
     separator = separator_of(trainer.special_tokens)
-    texts = open_texts(files, separator=separator, whole=not trainer.takes_parts)
+    texts = open_texts(files, separator=separator, cuts=trainer.cuts)
     return trainer.train(texts.parts(), progress, texts.text_size)
 
 

@@ -125,8 +125,7 @@ def open_corpus_text(
     config: TextConfig, tokenizer: BaseTokenizer, hint: str = "Check --text-path."
 ) -> Texts:
     """The documents of a text, as a tokenizer takes them."""
-    whole = not tokenizer.takes_parts
-    return open_texts(config.text_path, config, tokenizer.separator, whole=whole, hint=hint)
+    return open_texts(config.text_path, config, tokenizer.separator, cuts=tokenizer.cuts, hint=hint)
 
 
 def encode_texts(

@@ -127,9 +127,7 @@ def _encode_tokens(
         before = [previous]
         return old.decode_bytes([*before, *ids.tolist()])[len(old.decode_bytes(before)) :]
 
-    documents = TokenDocuments(
-        folder, decode, old.vocab_size, end_id, whole=not tokenizer.takes_parts
-    )
+    documents = TokenDocuments(folder, decode, old.vocab_size, end_id, cuts=tokenizer.cuts)
     settings = {"from_bin": str(folder), "shard_tokens": target.shard_tokens}
     target = replace(
         target, val_ratio=0.0, sources=[str(folder)], settings=settings,

@@ -47,8 +47,7 @@ def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
     trainer = make_trainer(config)
     own_pattern = config.kind != "word" and config.pattern not in NAMED_PATTERNS
     separator = separator_of(trainer.special_tokens)
-    whole = not trainer.takes_parts
-    texts = open_texts(config.text_path, config, separator, whole=whole)
+    texts = open_texts(config.text_path, config, separator, cuts=trainer.cuts)
     out_dir = Path(config.out_dir)
     check_outputs(out_dir, texts, config.kind, progress)
     parts = texts.parts()

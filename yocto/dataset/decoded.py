@@ -23,7 +23,7 @@ from yocto.dataset.tokens import (
 )
 from yocto.dataset.utf8 import is_utf8
 from yocto.errors import DataError
-from yocto.utils.cuts import cut_before
+from yocto.utils.cuts import Cuts, cut_before
 
 _BLOCK = 1 << 20  # tokens that are decoded at once
 
@@ -32,7 +32,8 @@ class TokenDocuments:
     """The documents of a folder's token files, split by split, as text.
 
     decode: ids to UTF-8, where they follow a given id. end_id: stands between two documents.
-    whole: long documents are not cut into parts. A document stays in the split where it is.
+    cuts: where long documents are cut into parts (utils/cuts.py). A document stays in the split
+    where it is.
     """
 
     def __init__(
@@ -42,9 +43,9 @@ class TokenDocuments:
         vocab_size: int,
         end_id: int | None,
         *,
-        whole: bool = False,
+        cuts: Cuts = "raw",
     ) -> None:
-        self.folder, self.decode, self.end_id, self.whole = folder, decode, end_id, whole
+        self.folder, self.decode, self.end_id, self.cuts = folder, decode, end_id, cuts
         self.splits = {name: _open(folder, name, vocab_size) for name in SPLITS}
         self._done = 0
 
@@ -92,8 +93,8 @@ class TokenDocuments:
             text += self.decode(ids, previous)
             previous = None if ends or not len(ids) else int(ids[-1])
             cut = len(text) if ends else 0
-            if not ends and not self.whole and len(text) >= enough:
-                cut = cut_before(text, 0, len(text), raw=True)
+            if not ends and self.cuts != "none" and len(text) >= enough:
+                cut = cut_before(text, 0, len(text), raw=self.cuts == "raw")
                 if cut < PART:
                     cut, enough = 0, 2 * len(text)
             if cut or ends:

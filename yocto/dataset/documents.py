@@ -12,6 +12,7 @@ from yocto.dataset.sources import Source, described, find_sources
 from yocto.dataset.streams import Stream, opened, size_of, state_of
 from yocto.dataset.text import text_chunks
 from yocto.errors import DataError
+from yocto.utils.cuts import Cuts
 
 
 class Place(NamedTuple):
@@ -59,8 +60,8 @@ class Texts:
     """The documents of text files, in order.
 
     Documents of white space alone are left out. separator: the line that ends a document in plain
-    text. whole: long documents are not cut into parts. hint: what to do where a file can't be read.
-    Raises DataError for what can't be read, and when nothing is found at all.
+    text. cuts: where long documents are cut into parts (utils/cuts.py). hint: what to do where a
+    file can't be read. Raises DataError for what can't be read, and when nothing is found at all.
     """
 
     def __init__(
@@ -69,12 +70,12 @@ class Texts:
         config: TextConfig | None = None,
         separator: str = END_OF_TEXT,
         *,
-        whole: bool = False,
+        cuts: Cuts = "raw",
         hint: str = "Check --text-path.",
     ) -> None:
         self.sources = list(sources)
         self.config = config or TextConfig()
-        self.separator, self.whole, self.hint = separator, whole, hint
+        self.separator, self.cuts, self.hint = separator, cuts, hint
         self._sizes = [size_of(source) or 0 for source in self.sources]
         self._stream: Stream | None = None
         self._done = 0  # bytes of the files that are read
@@ -121,7 +122,7 @@ class Texts:
             try:
                 if source.format == "text":
                     yield from text_chunks(
-                        source, stream, errors, hint, self.separator, self.whole, at, inside
+                        source, stream, errors, hint, self.separator, self.cuts, at, inside
                     )
                 else:
                     yield from self._records(source, stream, at)
@@ -157,16 +158,16 @@ def open_texts(
     config: TextConfig | None = None,
     separator: str | None = None,
     *,
-    whole: bool = False,
+    cuts: Cuts = "raw",
     hint: str = "Check --text-path.",
 ) -> Texts:
     """The documents of files, folders, globs and URLs."""
     config = config or TextConfig()
     sources = find_sources(paths, config.text_format, hint)
     separator = config.document_separator or separator or END_OF_TEXT
-    return Texts(sources, config, separator, whole=whole, hint=hint)
+    return Texts(sources, config, separator, cuts=cuts, hint=hint)
 
 
 def read_documents(paths: Sequence[str | Path], separator: str | None = None) -> Iterator[str]:
     """All documents of some files, each in one."""
-    return open_texts(paths, separator=separator, whole=True).parts()
+    return open_texts(paths, separator=separator, cuts="none").parts()

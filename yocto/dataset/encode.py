@@ -25,7 +25,7 @@ from yocto.dataset.work import Work, WorkState
 from yocto.errors import DataError, YoctoError
 from yocto.utils.progress import Progress, Task
 
-_BATCH = 1 << 22  # bytes of text that are encoded together
+_BATCH = 1 << 21  # bytes of text that are encoded together
 _SAVED = 5.0  # seconds between two notes of the state
 
 Parts = list[bytes | None]  # texts, None for the end of a document
@@ -96,6 +96,7 @@ def write_dataset(
     try:
         if not state.complete:
             _encode(documents, maker, target, work, state, progress)
+        work.completed(state)
         if not state.splits["train"].documents:
             raise DataError(
                 "no text is left to train on", "Name a longer text, or a smaller --val-ratio."
@@ -165,7 +166,7 @@ def _encode(
                 writers[name].write(ids)
             _count(state, batch, made)
             speed.tell(batch.consumed)
-            if time.monotonic() - saved > _SAVED:
+            if target.keep and time.monotonic() - saved > _SAVED:
                 save()
         if failures:
             save()
@@ -173,7 +174,6 @@ def _encode(
         for writer in writers.values():
             writer.finish()
         state.complete = True
-        work.save(state)
 
 
 def _count(state: WorkState, batch: _Batch, made: dict[str, Ids]) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from yocto.dataset.tokens import FileMeta, Ids, SplitMeta, file_meta
 from yocto.errors import DataError
-from yocto.utils.files import fsync_dir, making
+from yocto.utils.files import making
 
 _FLUSHED = 1 << 25  # bytes after which the disk is told to begin
 _BLOCK = 1 << 22
@@ -89,9 +89,7 @@ class SplitWriter:
         self._doing: list[Future[Any]] = []
         self._unflushed = 0
         self._digest = hashlib.sha256()
-        for file in state.files:  # a kill may have come before a finished one got its name
-            if part_file(folder, file.name).exists():
-                part_file(folder, file.name).replace(folder / file.name)
+        name_files(folder, state)
         self._is_finished = shard_tokens is None and bool(state.files)
         if not self._is_finished:
             self._open()
@@ -134,6 +132,8 @@ class SplitWriter:
             ids = ids[room:]
             if self._tokens == self._limit:
                 self._end_file()
+                self._on_file()
+                name_files(self.folder, self.state)
                 self._open()
 
     def _append(self, ids: Ids) -> None:
@@ -170,27 +170,21 @@ class SplitWriter:
         self.state.have = self._tokens
 
     def _end_file(self) -> None:
-        """Close the file, tell of it, and give it its name."""
+        """Close the file, and count it with those that are finished."""
         self.sync()
         self._file.close()
-        name, part = self._file_name, self._part
-        self.state.files.append(FileMeta(name, self._tokens, self._digest.hexdigest()))
+        self.state.files.append(FileMeta(self._file_name, self._tokens, self._digest.hexdigest()))
         self.state.have = self._tokens = 0
-        self._on_file()
-        with making(self.folder / name):
-            part.replace(self.folder / name)
-            fsync_dir(self.folder)
 
     def finish(self) -> None:
         """No more ids come: the last file is finished too, unless there is nothing in it."""
-        if self._is_finished:
-            return
-        if self._tokens or self._limit is None:
-            self._end_file()
-        else:
-            self._file.close()
-            self._part.unlink()
-        self._is_finished = True
+        if not self._is_finished:
+            if self._tokens or self._limit is None:
+                self._end_file()
+            else:
+                self._file.close()
+                self._part.unlink()
+            self._is_finished = True
         self.close()
 
     def close(self) -> None:
@@ -198,6 +192,15 @@ class SplitWriter:
         self._side.shutdown(cancel_futures=True)
         if not self._is_finished:
             self._file.close()
+
+
+def name_files(folder: Path, state: SplitState) -> None:
+    """Give finished files their names, once the disk has the state that tells of them."""
+    for file in state.files:
+        part = part_file(folder, file.name)
+        if part.exists():
+            with making(folder / file.name):
+                part.replace(folder / file.name)
 
 
 def part_file(folder: Path, name: str) -> Path:

@@ -20,7 +20,7 @@ _ENDS = 512  # bytes at either end of a document that decide where it goes
 def draw(data: bytes) -> float:
     """A number in [0, 1) that only the text decides: a hash of its two ends and its length.
 
-    Of a text longer than 1 MiB the first MiB counts, so that it can be judged by its first part.
+    Of a text longer than 64 KiB the first 64 count, so that it can be judged by its first part.
     """
     head = data[:PART]
     told = head if len(head) <= 2 * _ENDS else head[:_ENDS] + head[-_ENDS:]

@@ -17,7 +17,7 @@ from typing import IO, Any, cast
 from yocto.dataset.sources import STDIN, Source
 from yocto.errors import DataError, YoctoError
 
-BLOCK = 1 << 22  # bytes read at once
+BLOCK = 1 << 18  # bytes read at once: they stay in a core's cache
 _SOME = 1 << 14  # compressed bytes that are decompressed at once: they may become 100 times as many
 EXTRA = "pip install 'yocto[data]'"
 
@@ -85,7 +85,7 @@ def kept(source: Source, folder: Path | None = None) -> Source:
     if source.path != STDIN:
         return source
     copy = cast(IO[bytes], tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
-    shutil.copyfileobj(sys.stdin.buffer, copy, BLOCK)
+    shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
     return dataclasses.replace(source, copy=copy)
 
 
@@ -182,7 +182,7 @@ def seekable(stream: Stream, source: Source) -> IO[bytes]:
     if not source.compression and source.path != STDIN and stream.file.seekable():
         return stream.file
     copy = cast(IO[bytes], tempfile.TemporaryFile())  # noqa: SIM115
-    shutil.copyfileobj(stream.file, copy, BLOCK)
+    shutil.copyfileobj(stream.file, copy, 1 << 20)
     copy.seek(0)
     return copy
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from yocto.dataset.documents import BEGIN, Place
-from yocto.dataset.shards import SplitState
+from yocto.dataset.shards import SplitState, name_files
 from yocto.dataset.sources import OWN_FILES
 from yocto.dataset.split import SPLITS, SplitPlan
 from yocto.dataset.tokens import META_FILE, Meta, read_meta, write_meta
@@ -148,6 +148,13 @@ class Work:
             },
         )  # fmt: skip
         self.is_worth_keeping = True
+
+    def completed(self, state: WorkState) -> None:
+        """All is on the disk: note it, unless so little came before that it is no loss."""
+        if self.is_worth_keeping or self.folder != self.target:
+            self.save(state)
+        for split in state.splits.values():
+            name_files(self.folder, split)
 
     def discard(self) -> None:
         """Delete all that this work made."""

@@ -6,6 +6,7 @@ import codecs
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.normalize import check_text
 from yocto.tokenizer.special import BOS, EOS, PAD, UNK, end_token_of, separator_of, split_special
+from yocto.utils.cuts import Cuts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -173,9 +175,10 @@ class BaseTokenizer(ABC):
         return [self.encode_to_numpy(text) for text in texts]
 
     @property
-    def takes_parts(self) -> bool:
-        """Whether a text may come in parts as utils/cuts.py cuts them, with the same ids."""
-        return False
+    def cuts(self) -> Cuts:
+        """Where a text may be cut into parts whose ids are those of the whole: nowhere, or as
+        utils/cuts.py cuts it, "raw" or anywhere there."""
+        return "none"
 
     @property
     def threads_help(self) -> bool:
@@ -256,7 +259,7 @@ class BaseTokenizer(ABC):
         """The id of end_token."""
         return None if self.end_token is None else self.special_tokens[self.end_token]
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The identity of this tokenizer: the SHA-256 of the main file that `save` writes."""
         main = next(iter(self.files().values()))

@@ -29,6 +29,7 @@ from yocto.tokenizer.normalize import Normalization, check_text, make_normalizer
 from yocto.tokenizer.patterns import NAMED_PATTERNS, make_splitter
 from yocto.tokenizer.pay import Patience, modules_for, pay
 from yocto.tokenizer.special import check_special_tokens
+from yocto.utils.cuts import Cuts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -159,9 +160,11 @@ class BPETokenizer(BaseTokenizer):
         return super().encode_batch_to_numpy(texts, workers)
 
     @property
-    def takes_parts(self) -> bool:
-        """Where a named pattern splits, it does not notice cuts; a regex may."""
-        return self.pattern in NAMED_PATTERNS
+    def cuts(self) -> Cuts:
+        """A named pattern does not notice cuts; a regex may, and so may a normal form."""
+        if self.pattern not in NAMED_PATTERNS:
+            return "none"
+        return "any" if self.normalize == "none" else "raw"
 
     @property
     def threads_help(self) -> bool:
@@ -173,15 +176,7 @@ class BPETokenizer(BaseTokenizer):
         size = sum(len(part) for part in parts if part is not None)
         if self.normalize != "none" or not self._patience.is_over(size):
             return super().encode_documents(parts)
-        # 0xFF is no UTF-8: it is a piece of its own, and its id is made of nothing else.
-        ids = self._bulk_encode(b"".join([b"\xff" if part is None else part for part in parts]))
-        if None in parts:
-            is_end = ids == self._byte_ids[0xFF]
-            if self.end_id is None:
-                ids = ids[~is_end]
-            else:
-                ids[is_end] = self.end_id
-        return ids
+        return self._encoder().encode_parts(parts, self.end_id)
 
     def expect(self, size: int, say: Callable[[str], None]) -> None:
         """Take the kernels from the first part on, if the whole is worth them."""

@@ -29,6 +29,7 @@ from yocto.tokenizer.piece_counts import (
     plain_parts,
 )
 from yocto.tokenizer.special import check_spelling, has_space, special_tokens_of
+from yocto.utils.cuts import Cuts
 from yocto.utils.progress import Progress, SilentProgress, Task
 
 Pair = tuple[int, int]
@@ -90,10 +91,11 @@ class BPETrainer:
             check_spelling(self.special_tokens, map(to_visible, byte_vocab()))
 
     @property
-    def takes_parts(self) -> bool:
-        """Whether a text may come in parts as utils/cuts.py cuts them: not where a regex of the
-        user's own, or a special token with a space in it, may reach over a cut."""
-        return self.pattern in NAMED_PATTERNS and not has_space(self.special_tokens)
+    def cuts(self) -> Cuts:
+        """Where a text may be cut into parts (utils/cuts.py): nowhere if a regex of the user's own,
+        or a special token with a space in it, may reach over a cut."""
+        can_cut = self.pattern in NAMED_PATTERNS and not has_space(self.special_tokens)
+        return "raw" if can_cut else "none"
 
     def train(
         self,
@@ -109,7 +111,7 @@ class BPETrainer:
         """
         progress = progress or SilentProgress()
         parts = plain_parts(
-            texts, self.special_tokens, self._normalized, progress, size, self.takes_parts
+            texts, self.special_tokens, self._normalized, progress, size, self.cuts != "none"
         )
         say = cache(progress.say)  # the same thing once
         counts, pieces = self._count(parts, say, size)

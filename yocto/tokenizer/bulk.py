@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yocto.tokenizer.pay import split_module
-from yocto.tokenizer.windows import Pieces, make_windows, word_table
+from yocto.tokenizer.windows import WINDOW, Pieces, make_windows, word_table
 from yocto.utils.cuts import spans
 
+SEPARATOR = b"\xff"  # ends a text among others: no UTF-8 holds it, so it is a piece of its own
+_LONG = 1 << 17  # bytes of a text that is worked on by itself
 _SPAN = 1 << 20  # bytes that one worker takes at a time
 _MOST_ROWS = 1 << 22  # of a table of words: 128 MiB
 _MOST_BYTES = 1 << 26  # of the texts of long words, and of their ids
@@ -59,6 +61,27 @@ class BulkEncoder:
         if workers > 1 and len(data) > 2 * _SPAN and split_module(self.pattern) is not None:
             return self._encode_together(memoryview(data), workers)
         return self._encode(data)
+
+    def encode_parts(self, parts: Sequence[bytes | None], end_id: int | None) -> NDArray[Any]:
+        """The ids of texts, one after the other, and end_id (unless it is None) for each None."""
+        separator = self.byte_ids[SEPARATOR[0]]
+        with self._worker() as worker:
+            ids = worker.room(sum(1 if part is None else len(part) for part in parts))
+            n = 0
+            for data, has_ends in _grouped(parts):
+                first = n
+                ids, n = worker.add(data, ids, n)
+                if has_ends:
+                    made = ids[first:n]
+                    is_end = made == separator
+                    if end_id is not None:
+                        made[is_end] = end_id
+                    elif is_end.any():
+                        kept = made[~is_end]
+                        n = first + len(kept)
+                        ids[first:n] = kept
+            ids.resize(n, refcheck=False)
+            return ids
 
     def _encode_together(self, data: memoryview, workers: int) -> NDArray[Any]:
         """Each thread has a stretch of the text for its own, so that its table holds the words of
@@ -135,18 +158,25 @@ class _Worker:
 
     def encode(self, data: bytes | memoryview) -> NDArray[Any]:
         """The ids of a text."""
-        # Memory that is never touched takes no room, and giving it back costs nothing; a larger
-        # array for the ids so far would be copied.
-        ids = np.empty(min(len(data), _MOST_ROOM + len(data) // 3) + _SLACK, self._shared.dtype)
-        n = 0
-        for pieces in self._windows(data):
-            room = int(pieces.starts[pieces.number]) + _SLACK
-            if n + room > len(ids):
-                ids.resize(max(n + room, len(ids) * 3 // 2), refcheck=False)
-            n += self.merge(pieces, ids[n:])
-            self._grow()
+        ids, n = self.add(data, self.room(len(data)), 0)
         ids.resize(n, refcheck=False)
         return ids
+
+    def room(self, size: int) -> NDArray[Any]:
+        """An array for the ids of so many bytes. Memory that is never touched takes no room, and
+        giving it back costs nothing; a larger array for the ids so far would be copied."""
+        return np.empty(min(size, _MOST_ROOM + size // 3) + _SLACK, self._shared.dtype)
+
+    def add(self, data: bytes | memoryview, ids: NDArray[Any], n: int) -> tuple[NDArray[Any], int]:
+        """Put the ids of a text behind the first n; returns the array, which may be a larger one,
+        and how many there are now."""
+        for pieces in self._windows(data):
+            needed = n + int(pieces.starts[pieces.number]) + _SLACK
+            if needed > len(ids):
+                ids.resize(max(needed, len(ids) * 3 // 2), refcheck=False)
+            n += self.merge(pieces, ids[n:])
+            self._grow()
+        return ids, n
 
     def merge(self, pieces: Pieces, out: NDArray[Any]) -> int:
         """Put the ids of pieces into an array that has room; returns how many."""
@@ -215,6 +245,27 @@ class BulkDecoder:
         out = np.empty(size + self._kernel.BEYOND, np.uint8)
         self._kernel.join_tokens(ids, self._ends, self._contents, out)
         return out[:size].tobytes()
+
+
+def _grouped(parts: Sequence[bytes | None]) -> Iterator[tuple[bytes, bool]]:
+    """Short parts joined, long ones as they are; None as a separator. The bool tells whether there
+    may be separators in it."""
+    short: list[bytes] = []
+    size = 0
+    for part in parts:
+        if part is not None and len(part) >= _LONG:
+            if short:
+                yield b"".join(short), True
+                short, size = [], 0
+            yield part, False
+            continue
+        short.append(SEPARATOR if part is None else part)
+        size += len(short[-1])
+        if size >= WINDOW:
+            yield b"".join(short), True
+            short, size = [], 0
+    if short:
+        yield b"".join(short), True
 
 
 def _kernels(bits: int) -> tuple[Any, Any]:

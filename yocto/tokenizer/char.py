@@ -11,6 +11,7 @@ from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.base import BaseTokenizer, id_dtype
 from yocto.tokenizer.normalize import Normalization, check_text, make_normalizer
 from yocto.tokenizer.special import check_special_tokens, split_special
+from yocto.utils.cuts import Cuts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,9 +79,9 @@ class CharTokenizer(BaseTokenizer):
         return len(self._bytes)
 
     @property
-    def takes_parts(self) -> bool:
-        """A character knows nothing of its neighbours."""
-        return True
+    def cuts(self) -> Cuts:
+        """A character knows nothing of its neighbours, but a normal form and lower case may."""
+        return "raw" if self.lowercase or self.normalize != "none" else "any"
 
     def encode_to_numpy(self, text: str | bytes, workers: int = 1) -> NDArray[Any]:
         """The ids of a text as a 1-D array, special tokens as plain text: looked up in a table by

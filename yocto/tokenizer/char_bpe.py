@@ -17,6 +17,7 @@ from yocto.tokenizer.bpe import PieceCache, make_ranks, merge
 from yocto.tokenizer.normalize import Normalization, make_normalizer
 from yocto.tokenizer.patterns import NAMED_PATTERNS, make_splitter
 from yocto.tokenizer.special import UNK, check_special_tokens
+from yocto.utils.cuts import Cuts
 
 SUFFIX = "</w>"
 BYTE_TOKENS = [f"<0x{b:02X}>" for b in range(256)]
@@ -106,9 +107,11 @@ class CharBPETokenizer(BaseTokenizer):
             raise unknown_id(token_id, self.vocab_size) from None
 
     @property
-    def takes_parts(self) -> bool:
-        """Where a named pattern splits, it does not notice cuts; a regex may."""
-        return self.pattern in NAMED_PATTERNS
+    def cuts(self) -> Cuts:
+        """A named pattern does not notice cuts; a regex may, and so may a normal form."""
+        if self.pattern not in NAMED_PATTERNS:
+            return "none"
+        return "any" if self.normalize == "none" else "raw"
 
     def _encode_plain(self, text: str) -> list[int]:
         cache = self._cache

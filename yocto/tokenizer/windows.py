@@ -56,6 +56,7 @@ class KernelWindows:
         self._split = _kernel(pattern)
         self._classes = np.frombuffer(class_table(), np.uint8)
         self._starts = np.empty(0, np.int32)
+        self._copy = np.empty(0, np.uint8)  # of a window at the text's end
 
     def __call__(self, data: bytes | memoryview) -> Iterator[Pieces]:
         """The pieces, a window of text at a time."""
@@ -67,7 +68,9 @@ class KernelWindows:
             if end + _BEYOND <= len(text):
                 window, at = text, start
             else:
-                window, at = np.zeros(end - start + _BEYOND, np.uint8), 0
+                if len(self._copy) < end - start + _BEYOND:
+                    self._copy = np.zeros(end - start + _BEYOND, np.uint8)
+                window, at = self._copy, 0
                 window[: end - start] = text[start:end]
             count = self._split(window, at, at + end - start, self._classes, self._starts)
             yield Pieces(window, at, self._starts, count)

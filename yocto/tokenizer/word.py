@@ -22,6 +22,7 @@ from yocto.tokenizer.special import (
     check_spelling,
     special_tokens_of,
 )
+from yocto.utils.cuts import Cuts
 from yocto.utils.progress import Progress, SilentProgress
 
 _IN_WORD = r"[\p{L}\p{N}\p{M}_]"
@@ -137,10 +138,9 @@ class WordTrainer:
         self.normalize: Normalization = normalize
 
     @property
-    def takes_parts(self) -> bool:
-        """Whether a text may come in parts as utils/cuts.py cuts them: the space between two words,
-        which is no token, would be one at the start of a part."""
-        return False
+    def cuts(self) -> Cuts:
+        """A text comes whole: the space between two words belongs to neither."""
+        return "none"
 
     def train(
         self,

@@ -10,9 +10,12 @@ token have one in it; `raw` cuts are those that neither notices.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 from unicodedata import is_normalized
 
 from yocto.utils.unicode_classes import MARK, NEWLINE, NUMBER, OTHER, SPACE, UPPER, class_table
+
+Cuts = Literal["none", "raw", "any"]
 
 
 def last_cut(text: str, raw: bool = False) -> int:
