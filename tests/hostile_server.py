@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that answers as it is told: rightly, or in all the ways that servers fail."""
+"""A server on 127.0.0.1 that answers as it is told: rightly, or in the ways that servers fail."""
 
 from __future__ import annotations
 
@@ -88,8 +88,12 @@ def good(
 
 
 def dropping(
-    after: int, data: bytes = TEXT, etag: str | None = '"v1"', modified: str | None = None, **more: Any
-) -> Answer:  # fmt: skip
+    after: int,
+    data: bytes = TEXT,
+    etag: str | None = '"v1"',
+    modified: str | None = None,
+    **more: Any,
+) -> Answer:
     """The same, but the connection ends when `after` bytes of the whole have been sent."""
 
     def answer(request: Request) -> None:

@@ -68,7 +68,14 @@ class Log(SilentProgress):
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download_module, "PAUSE", 0.0)
     monkeypatch.setattr(web, "GRACE", 0.1)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -101,9 +108,8 @@ def test_a_file_comes_whole_and_its_checksum_is_noted_beside_it(tmp_path):
     with serving() as server:
         made = get(server, tmp_path / "new" / "folder")
     check_whole(tmp_path / "new" / "folder")
-    assert made == Fetched(
-        str(tmp_path / "new" / "folder" / "text.txt"), server.url(), len(TEXT), SHA, "new", "nothing"
-    )  # fmt: skip
+    place = str(tmp_path / "new" / "folder" / "text.txt")
+    assert made == Fetched(place, server.url(), len(TEXT), SHA, "new", "nothing")
     ((_, headers),) = server.seen
     assert headers["User-Agent"].startswith("yocto/")
     assert headers["Accept-Encoding"] == "identity"
@@ -128,18 +134,22 @@ def test_progress_counts_the_bytes(tmp_path):
         get(server, tmp_path, progress=log)
     assert log.totals == [len(TEXT)]
     assert log.counted == len(TEXT)
-    assert log.lines == [f"127.0.0.1: {tmp_path / 'text.txt'}, 213 kB"]
+    assert log.lines == [f"127.0.0.1: {tmp_path / 'text.txt'}, 207 kB"]
 
 
-def test_a_rate_is_told_while_it_comes(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("answer", "parts"), [(good(), 1), (chunked(), 2)])
+def test_a_rate_is_told_while_it_comes_and_the_size_where_no_bar_tells_it(
+    tmp_path, monkeypatch, answer, parts
+):
     told = []
     monkeypatch.setattr(SilentTask, "status", lambda self, text: told.append(text))
-    clock = iter(range(1000))
+    clock = iter(range(10_000))
     monkeypatch.setattr(partial_module.time, "monotonic", lambda: next(clock))
-    with serving() as server:
+    with serving(answer) as server:
         get(server, tmp_path)
     assert told
     assert all(text.endswith("B/s") for text in told)
+    assert all(len(text.split(", ")) == parts for text in told)
 
 
 def test_a_file_without_a_length_comes_whole(tmp_path):
@@ -211,7 +221,7 @@ def test_a_dropped_connection_is_taken_up_where_it_stopped(tmp_path, version, co
     assert server.ranges() == [None, "bytes=1000-", f"bytes={HALF}-"]
     assert [headers.get("If-Range") for _, headers in server.seen] == [None, condition, condition]
     assert log.counted == len(TEXT)
-    assert f"going on with {tmp_path / 'text.txt'} at 1.0 kB of 213 kB" in log.lines
+    assert f"going on with {tmp_path / 'text.txt'} at 1.0 kB of 207 kB" in log.lines
 
 
 def test_chunks_that_break_off_are_taken_up_too(tmp_path):
@@ -224,7 +234,7 @@ def test_chunks_that_break_off_are_taken_up_too(tmp_path):
 def test_a_server_that_goes_on_brings_nothing_twice_however_often_it_drops(tmp_path):
     steps = range(5000, len(TEXT), 5000)
     with serving(*map(dropping, steps), good()) as server:
-        get(server, tmp_path, retries=0 + 1)  # one in a row is enough, as each brings something
+        get(server, tmp_path, retries=1)  # one in a row is enough, as each brings something
     check_whole(tmp_path)
     assert len(server.seen) == len(steps) + 1
 
@@ -296,10 +306,12 @@ def test_a_part_that_ends_early_is_followed_by_the_next(tmp_path):
 
 def test_another_total_in_one_version_is_an_error(tmp_path):
     longer = TEXT + b"more"
-    with serving(dropping(HALF), good(longer)) as server:
-        with pytest.raises(DataError, match="the server contradicts|in one version") as caught:
-            get(server, tmp_path)
-    assert "213,002 bytes" in caught.value.message.replace(f"{len(TEXT):,}", "213,002")
+    with (
+        serving(dropping(HALF), good(longer)) as server,
+        pytest.raises(DataError, match="in one version") as caught,
+    ):
+        get(server, tmp_path)
+    assert f"had {len(TEXT):,} bytes and now has {len(longer):,}" in caught.value.message
     check_nothing(tmp_path)
 
 
@@ -367,7 +379,9 @@ def test_416_on_what_does_not_fit_starts_from_the_beginning(tmp_path):
         lambda state, part: part.write_bytes(TEXT + b"too much"),
         lambda state, part: part.unlink(),
         lambda state, part: state.write_text(state.read_text().replace("/text.txt", "/other")),
-        lambda state, part: state.write_text(state.read_text().replace('"total": 2', '"total": -2')),
+        lambda state, part: state.write_text(
+            state.read_text().replace('"total": 2', '"total": -2')
+        ),
     ],
 )
 def test_a_damaged_part_is_thrown_away(tmp_path, harm):
@@ -424,7 +438,7 @@ def test_ctrl_c_in_a_pause_keeps_what_came(tmp_path, monkeypatch):
     log = Log()
     with serving(dropping(HALF)) as server, pytest.raises(KeyboardInterrupt):
         get(server, tmp_path, progress=log)
-    assert log.lines[-1].startswith("note: 107 kB of ")
+    assert log.lines[-1].startswith("note: 103 kB of ")
 
 
 def test_a_killed_download_is_gone_on_with(tmp_path):
@@ -465,7 +479,7 @@ def test_two_at_once_do_not_disturb_each_other(tmp_path):
         assert server.seen == []
 
 
-# ------------------------------------------------------------------------------- what is there already
+# -------------------------------------------------------------------------- what is there already
 
 
 @pytest.mark.parametrize("changed", [b"mine", b""])
@@ -522,7 +536,7 @@ def test_overwriting_with_a_wrong_file_harms_nothing(tmp_path):
 def test_a_file_of_the_same_name_from_elsewhere_is_told_apart(tmp_path):
     with serving() as server:
         get(server, tmp_path)
-        with pytest.raises(DataError, match="was downloaded from .*/text.txt, not from") as caught:
+        with pytest.raises(DataError, match=r"was downloaded from .*/text.txt, not from") as caught:
             get(server, tmp_path, "/other/text.txt")
         assert "--out-dir" in caught.value.hint
         assert len(server.seen) == 1
@@ -545,11 +559,11 @@ def test_a_record_that_is_none_is_told(tmp_path):
 
 def test_a_folder_in_the_way_is_told(tmp_path):
     (tmp_path / "text.txt").mkdir()
-    with serving() as server, pytest.raises(DataError, match="text.txt is a folder"):
+    with serving() as server, pytest.raises(DataError, match=r"text.txt is a folder"):
         get(server, tmp_path, overwrite=True)
 
 
-# --------------------------------------------------------------------------------- lies and failures
+# ------------------------------------------------------------------------------ lies and failures
 
 
 def test_a_length_that_is_too_long_ends_with_a_clear_line(tmp_path):
@@ -558,7 +572,7 @@ def test_a_length_that_is_too_long_ends_with_a_clear_line(tmp_path):
             get(server, tmp_path)
         assert "(3 times in a row)" in caught.value.message
         assert "fetch it by hand" in caught.value.hint
-        assert len(server.seen) == 4  # the first one brought something
+        assert len(server.seen) == 3
     assert not (tmp_path / "text.txt").exists()
 
 
@@ -647,9 +661,9 @@ def test_404_then_a_file_needs_only_the_same_line_again(tmp_path):
      (None, "leads nowhere")],
 )  # fmt: skip
 def test_a_redirect_that_leads_astray_is_not_followed(tmp_path, location, message):
-    with serving(status(302, Location=location)) as server:
-        with pytest.raises(DataError, match=message):
-            get(server, tmp_path)
+    moved = status(302, Location=location)
+    with serving(moved) as server, pytest.raises(DataError, match=message):
+        get(server, tmp_path)
     check_nothing(tmp_path)
 
 
@@ -661,7 +675,7 @@ def test_a_redirect_from_https_to_http_is_not_followed():
 
 def test_a_server_that_says_nothing_is_given_up(tmp_path):
     with serving(silent(0.6)) as server:
-        with pytest.raises(DataError, match="gave no sign of life for 0.2 s"):
+        with pytest.raises(DataError, match=r"gave no sign of life for 0.2 s"):
             get(server, tmp_path, retries=1, timeout=0.2)
         assert len(server.seen) == 2
 
@@ -680,6 +694,7 @@ def test_a_server_that_falls_silent_is_taken_up_again(tmp_path):
 
 def test_what_speaks_no_http_is_told(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
+
         def speak() -> None:
             for _ in range(3):
                 connection, _ = listener.accept()
@@ -690,7 +705,7 @@ def test_what_speaks_no_http_is_told(tmp_path):
         thread = threading.Thread(target=speak)
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/text.txt"
-        with pytest.raises(DataError, match="the connection to 127.0.0.1 broke"):
+        with pytest.raises(DataError, match=r"the connection to 127.0.0.1 broke"):
             fetch(Order(url, tmp_path / "text.txt", retries=2), SilentProgress())
         thread.join()
 
@@ -699,7 +714,9 @@ def test_nobody_there_is_told_at_once(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/text.txt"
     slow = Order(url, tmp_path / "text.txt", retries=1000)
-    with pytest.raises(DataError, match="no connection to 127.0.0.1: Connection refused") as caught:
+    with pytest.raises(
+        DataError, match=r"no connection to 127.0.0.1: Connection refused"
+    ) as caught:
         fetch(slow, SilentProgress())
     assert f"put it at {tmp_path / 'text.txt'}" in caught.value.hint
 
@@ -733,9 +750,10 @@ def test_a_network_that_fails_is_one_clear_line(tmp_path, monkeypatch, error, wo
     assert len(asked) == tries
 
 
-def test_a_certificate_that_nobody_signed_is_refused(tmp_path):
+def test_a_handshake_that_fails_is_told(tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with socket.create_server(("127.0.0.1", 0)) as listener:  # TLS without any certificate
+
         def refuse() -> None:
             connection, _ = listener.accept()
             try:
@@ -746,7 +764,7 @@ def test_a_certificate_that_nobody_signed_is_refused(tmp_path):
         thread = threading.Thread(target=refuse)
         thread.start()
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/text.txt"
-        with pytest.raises(DataError, match="no connection to 127.0.0.1|can't prove"):
+        with pytest.raises(DataError, match=r"no connection to 127.0.0.1|can't prove"):
             fetch(Order(url, tmp_path / "text.txt", retries=0), SilentProgress())
         thread.join()
 
@@ -823,14 +841,14 @@ def test_too_little_space_is_told_before_anything_comes(tmp_path, monkeypatch):
     monkeypatch.setattr(
         download_module.shutil, "disk_usage", lambda folder: usage._replace(free=100)
     )
-    with serving() as server, pytest.raises(DataError, match="needs 213 kB more, but 100 bytes"):
+    with serving() as server, pytest.raises(DataError, match="needs 207 kB more, but 100 bytes"):
         get(server, tmp_path)
     assert not (tmp_path / "text.txt").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("x")
-    with serving() as server, pytest.raises(YoctoError, match="can't (write|read)"):
+    with serving() as server, pytest.raises(YoctoError, match=r"can't (write|read)"):
         get(server, tmp_path / "file")
 
 
@@ -855,8 +873,9 @@ def test_an_address_is_sent_as_ascii(typed, sent):
 @pytest.mark.parametrize(
     ("typed", "message"),
     [("ftp://a.org/x", "only http"), ("file:///etc/passwd", "only http"), ("data:,x", "only http"),
-     ("https://", "names no host"), ("https:///x", "names no host"), ("http://[::1/x", "no address"),
-     ("http://a.org:port/x", "no address"), ("http://a.org:99999/x", "no address"),
+     ("https://", "names no host"), ("https:///x", "names no host"),
+     ("http://[::1/x", "no address"), ("http://a.org:port/x", "no address"),
+     ("http://a.org:99999/x", "no address"),
      ("http://a b.org/x", "names no host"), ("https://me:secret@a.org/x", "user's name")],
 )  # fmt: skip
 def test_what_is_no_address_is_told(typed, message):

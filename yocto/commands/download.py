@@ -139,5 +139,6 @@ def _next(files: Sequence[RemoteFile], folder: Path, dataset: Dataset | None) ->
         flag = f" --text-{kind} {dataset.text_key}"
     place = ""
     if not training:
-        place = f" --out-dir {shlex.quote(str(folder / 'tokens'))}"
+        tokens = folder / "tokens" if len(files) > 1 else first.with_suffix("")
+        place = f" --out-dir {shlex.quote(str(tokens))}"
     return f"next: yocto {command}{paths}{flag}{place}"

@@ -99,7 +99,8 @@ class Part:
                 now = time.monotonic()
                 if now - told >= 0.5:
                     told = now
-                    task.status(f"{size_text(int(came / (now - began)))}/s")
+                    size = f"{size_text(self.size)}, " if self.total is None else ""
+                    task.status(f"{size}{size_text(int(came / (now - began)))}/s")
 
     def sync(self) -> None:
         """Make sure that it is on the disk."""

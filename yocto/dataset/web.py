@@ -81,7 +81,7 @@ def file_name(url: str) -> str:
     if len(name.encode()) > 120:  # room for what is put around it in names of its companions
         ending = f"{dot}{ending}" if stem and len(ending.encode()) <= 20 else ""
         kept = (stem if ending else name).encode()[: 120 - len(ending.encode())]
-        name = kept.decode("utf-8", "ignore") + ending
+        name = (kept.decode("utf-8", "ignore") + ending).strip(". ")
     return name or "download"
 
 
