@@ -130,8 +130,8 @@ def test_an_address_becomes_a_file_and_its_checksum_is_said_to_be_recorded(yocto
     result = yocto("download", "https://a.org/books/my%20book.txt?download=true#top")
     assert result.stdout.splitlines() == [
         "207 kB -> data/my book.txt",
-        "no checksum was known, so that of this download is recorded in data/my book.txt.sha256: "
-        "later ones are compared with it",
+        "SHA-256 noted in data/my book.txt.sha256, as none was known: later downloads are compared "
+        "with it",
         "next: yocto train-tokenizer --text-path 'data/my book.txt'",
     ]
     assert (home / "data" / "my book.txt").read_bytes() == TEXT
@@ -204,8 +204,8 @@ def test_many_files_are_told_in_one_line_and_a_second_time_nothing_is_asked(yoct
     result = yocto("download", "blimp")
     assert result.stdout.splitlines() == [
         "67 files, 14 MB -> data/blimp (67 of them new)",
-        "no checksum was known, so that of this download is recorded in data/blimp/*.sha256: "
-        "later ones are compared with it",
+        "SHA-256 noted in data/blimp/*.sha256, as none was known: later downloads are compared "
+        "with it",
         "licence: CC BY 4.0",
         "next: yocto encode --text-path data/blimp/adjunct_island.jsonl --text-key sentence_good "
         "--out-dir data/blimp/tokens",

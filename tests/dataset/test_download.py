@@ -274,13 +274,19 @@ def test_another_version_meanwhile_is_never_mixed_with_the_first(tmp_path, hones
 @pytest.mark.parametrize(
     "place",
     ["bytes 0-9/100", "bytes {first}-{first}/5", "bytes {after}-{last}/{total}", "items 1-2/3",
-     "", "bytes {first}-{before}/{total}", "bytes {first}-{last}/{last}"],
+     "", "bytes {first}-{before}/{total}", "bytes {first}-{near}/{total}",
+     "bytes {first}-{last}/{last}"],
 )  # fmt: skip
 def test_a_part_of_the_wrong_place_is_not_taken(tmp_path, place):
     def wrong(request):
         first, total = request.first, len(TEXT)
         words = place.format(
-            first=first, after=first + 1, before=first - 1, last=total - 1, total=total
+            first=first,
+            after=first + 1,
+            before=first - 1,
+            near=total - 2,
+            last=total - 1,
+            total=total,
         )
         part = TEXT[first:]
         request.head(206, Content_Range=words or None, Content_Length=len(part), ETag='"v1"')

@@ -64,8 +64,8 @@ class Downloaded:
             records = record_path(Path(unknown[0].path))
             beside = records if len(unknown) == 1 else records.parent / "*.sha256"
             lines.append(
-                f"no checksum was known, so that of this download is recorded in {beside}: later "
-                "ones are compared with it"
+                f"SHA-256 noted in {beside}, as none was known: later downloads are compared "
+                "with it"
             )
         if self.licence:
             lines.append(f"licence: {self.licence}")

@@ -26,7 +26,7 @@ class DownloadConfig(Config):
     overwrite: bool = knob(False, "Replace what is there, and take the file as it is by now.")
     retries: int = knob(5, "Tries in a row that may bring nothing new.", low=0, high=1000)
     timeout: float = knob(
-        30.0, "Seconds without a sign of life, after which it tries again.", low=0.1, high=3600
+        30.0, "Seconds without a sign of life, after which it tries again.", low=0.01, high=3600
     )
 
 
