@@ -184,10 +184,9 @@ def test_the_result_is_json_too(yocto, home, web):
         ("fineweb-edu", {"fineweb-edu.parquet"},
          "train-tokenizer --text-path data/fineweb-edu.parquet"),
         ("wikitext-103", {"wikitext-103/train-0.parquet", "wikitext-103/train-1.parquet"},
-         "train-tokenizer --text-path data/wikitext-103/train-0.parquet "
-         "--text-path data/wikitext-103/train-1.parquet"),
+         "train-tokenizer --text-path data/wikitext-103"),
         ("hellaswag", {"hellaswag.jsonl"},
-         "encode --text-path data/hellaswag.jsonl --text-key ctx --out-dir data/hellaswag"),
+         "encode --text-path data/hellaswag.jsonl --text-key ctx --out-dir data/hellaswag-tokens"),
     ],
 )  # fmt: skip
 def test_a_dataset_is_one_file_or_a_folder_and_the_next_line_takes_what_trains(
@@ -207,8 +206,8 @@ def test_many_files_are_told_in_one_line_and_a_second_time_nothing_is_asked(yoct
         "SHA-256 noted in data/blimp/*.sha256, as none was known: later downloads are compared "
         "with it",
         "licence: CC BY 4.0",
-        "next: yocto encode --text-path data/blimp/adjunct_island.jsonl --text-key sentence_good "
-        "--out-dir data/blimp/tokens",
+        "next: yocto encode --text-path data/blimp --text-key sentence_good "
+        "--out-dir data/blimp-tokens",
     ]
     assert len(web.seen) == 67
     (home / "data" / "blimp" / "wh_island.jsonl").unlink()

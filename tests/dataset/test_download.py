@@ -385,8 +385,11 @@ def test_416_on_what_does_not_fit_starts_from_the_beginning(tmp_path):
         lambda state, part: part.write_bytes(TEXT + b"too much"),
         lambda state, part: part.unlink(),
         lambda state, part: state.write_text(state.read_text().replace("/text.txt", "/other")),
-        lambda state, part: state.write_text(
-            state.read_text().replace('"total": 2', '"total": -2')
+        *(
+            lambda state, part, wrong=wrong: state.write_text(
+                state.read_text().replace(f'"total": {len(TEXT)}', f'"total": {wrong}')
+            )
+            for wrong in ("-5", '"5"', "1e9", "true", "[]")
         ),
     ],
 )
@@ -601,6 +604,14 @@ def test_a_server_that_keeps_the_connection_open_holds_nobody_up(tmp_path):
         get(server, tmp_path)
         assert time.monotonic() - began < 2
     check_whole(tmp_path)
+
+
+def test_a_length_that_was_too_long_at_first_is_found_out(tmp_path):
+    lying = raw(200, TEXT, Content_Length=len(TEXT) + 5, ETag='"v1"')
+    with serving(lying, good(), good()) as server:
+        get(server, tmp_path)
+    check_whole(tmp_path)
+    assert server.ranges() == [None, f"bytes={len(TEXT)}-", None]
 
 
 def test_an_empty_file_is_told(tmp_path):
@@ -839,6 +850,32 @@ def test_a_full_disk_is_told_and_what_came_is_kept(tmp_path, monkeypatch):
         monkeypatch.setattr(Path, "open", real)
         get(server, tmp_path)
         assert server.ranges() == [None, "bytes=1500-"]
+    check_whole(tmp_path)
+
+
+def test_a_disk_that_takes_a_little_at_a_time_gets_all_of_it(tmp_path, monkeypatch):
+    class Slow:
+        def __init__(self, file):
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            self.file.close()
+
+        def write(self, block):
+            return self.file.write(block[:1500])
+
+    real = Path.open
+
+    def slow(self, mode="r", *more, **options):
+        file = real(self, mode, *more, **options)
+        return Slow(file) if mode == "ab" else file
+
+    monkeypatch.setattr(Path, "open", slow)
+    with serving() as server:
+        assert get(server, tmp_path, sha256=SHA).sha256 == SHA
     check_whole(tmp_path)
 
 

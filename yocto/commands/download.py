@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yocto.config import DownloadConfig
 from yocto.dataset.download import Fetched, Order, fetch
-from yocto.dataset.record import record_path
+from yocto.dataset.checksum import record_path
 from yocto.dataset.registry import DATASETS, Dataset, RemoteFile, find_dataset
 from yocto.dataset.web import checked_url, file_name
 from yocto.errors import ConfigError
@@ -92,15 +92,13 @@ def run(config: DownloadConfig, progress: Progress) -> Downloaded | Listing:
         if config.list:
             return Listing((dataset,), is_one=True)
         files = dataset.files
-    folder = Path(config.out_dir)
-    if dataset and len(files) > 1:
-        folder = folder / dataset.name
+    folder = _folder(config, dataset)
     fetched = tuple(_fetch(file, folder, config, progress) for file in files)
     return Downloaded(
         name=dataset.name if dataset else None,
         licence=dataset.licence if dataset else None,
         files=fetched,
-        next=_next(files, folder, dataset),
+        next=_next(files, config, dataset),
     )
 
 
@@ -123,22 +121,26 @@ def _told(file: Fetched) -> str:
     return f"{size} -> {file.path}" + (f"; {same}" if same else "")
 
 
-def _next(files: Sequence[RemoteFile], folder: Path, dataset: Dataset | None) -> str:
+def _next(files: Sequence[RemoteFile], config: DownloadConfig, dataset: Dataset | None) -> str:
     """The command that takes these files."""
+    folder = _folder(config, dataset)
     first = folder / files[0].name
     if first.suffix.lower() in _PACKED:
         return f"next: make it text first; yocto does not read {first.suffix}"
     training = [file for file in files if file.train]
-    # What evaluates is no text to train on; encoding takes one file of it at a time.
-    named = training or files[:1]
-    command = "train-tokenizer" if training else "encode"
-    paths = "".join(f" --text-path {shlex.quote(str(folder / file.name))}" for file in named)
-    flag = ""
+    named = [folder / file.name for file in training or files]
+    if len(files) > 1 and len(named) == len(files):
+        named = [folder]  # a folder stands for all texts in it
+    line = "train-tokenizer" if training else "encode"
+    line += "".join(f" --text-path {shlex.quote(str(path))}" for path in named)
     if dataset and dataset.text_key:
-        kind = "column" if first.suffix in _ROWS else "key"
-        flag = f" --text-{kind} {dataset.text_key}"
-    place = ""
-    if not training:
-        tokens = folder / "tokens" if len(files) > 1 else first.with_suffix("")
-        place = f" --out-dir {shlex.quote(str(tokens))}"
-    return f"next: yocto {command}{paths}{flag}{place}"
+        line += f" --text-{'column' if first.suffix in _ROWS else 'key'} {dataset.text_key}"
+    if dataset and not training:  # what evaluates gets token files of its own
+        line += f" --out-dir {shlex.quote(str(Path(config.out_dir) / f'{dataset.name}-tokens'))}"
+    return f"next: yocto {line}"
+
+
+def _folder(config: DownloadConfig, dataset: Dataset | None) -> Path:
+    """Where the files go: several of one dataset have a folder of their own."""
+    folder = Path(config.out_dir)
+    return folder / dataset.name if dataset and len(dataset.files) > 1 else folder

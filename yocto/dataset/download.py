@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from yocto.dataset.partial import Part
-from yocto.dataset.record import read_record, record_path, write_record
+from yocto.dataset.checksum import read_record, record_path, write_record
 from yocto.dataset.web import BY_HAND, Answer, OutOfRange, Passing, checked_url, open_url
 from yocto.errors import DataError
 from yocto.utils.files import fsync_dir, making, remove, sha256_file
@@ -191,11 +191,12 @@ def _complete(part: Part, order: Order, progress: Progress) -> None:
                 failures, furthest, reached = 0, part.size, True
             failures += 1
             if failures > order.retries or (problem.offline and not reached):
-                kept = f"{size_text(part.size)} are kept. {GO_ON} " if part.can_go_on else ""
+                kept = f"{size_text(part.size)} are kept. {GO_ON} Or" if part.can_go_on else ""
                 times = f" ({failures} times in a row)" if failures > 1 else ""
                 raise DataError(
                     f"can't download {part.url}: {problem}{times}",
-                    f"{kept}Or fetch it by hand, with a browser, and put it at {order.target}",
+                    f"{kept or 'Try again later, or'} fetch it by hand, with a browser, and put it "
+                    f"at {order.target}",
                 ) from problem
             pause = min(LONGEST_PAUSE, max(problem.wait, PAUSE * 2 ** (failures - 1)))
             progress.say(f"{problem}; trying again in {pause:.0f} s")
