@@ -76,6 +76,12 @@ def test_one_entry_shows_its_addresses(yocto):
     assert entry["name"] == "wikitext-2"
 
 
+def test_the_help_shows_what_is_typed_without_a_flag(yocto):
+    usage, *lines = yocto("download", "--help").stdout.splitlines()
+    assert usage.endswith("download [OPTIONS] [NAME]")
+    assert any(line.split()[:1] == ["NAME"] for line in lines)
+
+
 # ----------------------------------------------------------------------------------- what is wrong
 
 

@@ -491,6 +491,13 @@ def test_two_at_once_do_not_disturb_each_other(tmp_path):
 # -------------------------------------------------------------------------- what is there already
 
 
+def test_a_file_that_is_whole_is_there_whatever_another_process_does(tmp_path):
+    with serving() as server:
+        get(server, tmp_path)
+        with exclusive(tmp_path / ".text.txt.lock"):
+            assert get(server, tmp_path).state == "there"
+
+
 @pytest.mark.parametrize("changed", [b"mine", b""])
 def test_a_file_of_unknown_origin_is_not_overwritten(tmp_path, changed):
     (tmp_path / "text.txt").write_bytes(changed)
@@ -937,6 +944,7 @@ def test_what_is_no_address_is_told(typed, message):
         ("/a%00b", "a-b"), ("/%C3%A4.txt", "ä.txt"), ("/CON.txt", "file-CON.txt"),
         ("/c:d.txt", "c-d.txt"), ("/a%FFb.txt", "a-b.txt"), ("/" + "x" * 500 + ".jsonl",
         "x" * 114 + ".jsonl"), ("/" + "x" * 500, "x" * 120),
+        ("/" + "x" * 119 + "%20" + "y" * 9, "x" * 119),
     ],
 )  # fmt: skip
 def test_a_file_is_named_after_its_address(path, name):
