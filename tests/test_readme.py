@@ -4,16 +4,21 @@ import re
 import shlex
 import subprocess
 from contextlib import redirect_stdout
+from dataclasses import replace
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from conftest import SHAPE
+from hostile_server import Server, good, serving
 from tiny import make_text
 
 from yocto.cli.options import flag_of
 from yocto.cli.reference import reference
 from yocto.cli.table import COMMANDS
+from yocto.dataset import download, registry
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -93,8 +98,35 @@ def in_miniature(line: str) -> list[str]:
     return [name, *arguments, *small]
 
 
-def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yocto):
-    """As typed but for the size: `data/philosophy.txt` is a small text here, and training short."""
+def stand_in_for_the_web(server: Server, text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every address leads to a server here, whose files are this small text; what a list knows of
+    checksums is that of the text."""
+    real = download.open_url
+
+    def open_here(url: str, *arguments):
+        assert url.startswith("https://")
+        return real(server.url(urlsplit(url).path), *arguments)
+
+    def known(file: registry.RemoteFile) -> registry.RemoteFile:
+        return replace(file, sha256=file.sha256 and sha256(text).hexdigest())
+
+    datasets = [replace(d, files=tuple(map(known, d.files))) for d in registry.DATASETS]
+    monkeypatch.setattr(download, "open_url", open_here)
+    monkeypatch.setattr(registry, "DATASETS", tuple(datasets))
+
+
+@pytest.fixture
+def web(monkeypatch):
+    """A small web on this machine."""
+    text = make_text(150, 4).encode()
+    with serving(good(text)) as server:
+        stand_in_for_the_web(server, text, monkeypatch)
+        yield server
+
+
+def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yocto, web):
+    """As typed but for the size: `data/philosophy.txt` is a small text here, training short, and
+    the web a server on this machine."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     texts = {"data/philosophy.txt": 0, "mybook.txt": 1, "a.txt": 2, "b.txt": 3}
@@ -106,6 +138,7 @@ def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yoct
     for line in lines:
         result = yocto(*in_miniature(line), input="Who?\n/exit\n")
         assert result.exit_code == 0, f"{line}: {result.output}{result.stderr}"
+    assert web.seen  # what downloads was among them
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(blocks) > 1
     with redirect_stdout(StringIO()):

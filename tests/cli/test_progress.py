@@ -67,6 +67,29 @@ def test_a_long_task_says_a_line_now_and_then_with_what_is_left(
     assert not any("2,000 of 2,000" in line for line in lines)
 
 
+def test_a_long_task_of_unknown_length_says_how_far_it_came(
+    capsys: pytest.CaptureFixture[str], clock: Callable[[float], None]
+) -> None:
+    with PlainProgress().task("a.txt", None, "byte", done=1000) as task:
+        for _ in range(40):
+            clock(1.0)
+            task.advance(10)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["a.txt: 1,150 bytes so far", "a.txt: 1,300 bytes so far"]
+
+
+def test_a_bar_of_unknown_length_promises_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=80, color_system=None)
+    with RichProgress(console).task("a.txt", None, "byte") as task:
+        task.status("5.0 MB, 1.0 MB/s")
+        task.advance(3)
+    assert "5.0 MB, 1.0 MB/s" in drawn.getvalue()
+    assert "%" not in drawn.getvalue()
+    assert "left" not in drawn.getvalue()
+
+
 def test_bars_are_drawn_on_a_terminal_and_lines_stay_above_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

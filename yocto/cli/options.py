@@ -86,7 +86,9 @@ def _read(hint: tuple[Any, bool], value: Any) -> Any:
 def _knob_parameter(cls: type[Config], f: Field[Any], hint: Any) -> inspect.Parameter:
     kind, _ = unwrap_optional(hint)
     if f.metadata["positional"]:
-        argument = typer.Argument(help=_help(cls, f, kind), show_default=False)
+        argument = typer.Argument(
+            help=_help(cls, f, kind), show_default=False, metavar=f.name.upper()
+        )
         return _parameter(f.name, Annotated[Optional[str], argument])  # noqa: UP045
     flag = flag_of(f.name)
     if kind is bool:

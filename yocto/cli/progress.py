@@ -41,15 +41,21 @@ class RichProgress:
         )
 
     @contextmanager
-    def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Task]:
+    def task(self, description: str, total: int | None, unit: str, done: int = 0) -> Iterator[Task]:
         """A bar that goes when it is done."""
         wide = [BarColumn(bar_width=None), TextColumn("{task.fields[status]}", style="dim")]
         bars = RichBars(
             TextColumn("{task.description}"),
             *(wide if self.console.width >= 60 else []),
-            TaskProgressColumn(),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left", style="dim"),
+            *(
+                []
+                if total is None
+                else [
+                    TaskProgressColumn(),
+                    TimeRemainingColumn(compact=True),
+                    TextColumn("left", style="dim"),
+                ]
+            ),
             console=self.console,
             transient=True,
             expand=True,
@@ -84,14 +90,14 @@ class PlainProgress:
         self.say(f"note: {text}")
 
     @contextmanager
-    def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Task]:
+    def task(self, description: str, total: int | None, unit: str, done: int = 0) -> Iterator[Task]:
         """A line now and then, while the work takes long."""
         yield _PlainTask(self, description, total, unit, done)
 
 
 class _PlainTask:
     def __init__(
-        self, progress: PlainProgress, description: str, total: int, unit: str, done: int
+        self, progress: PlainProgress, description: str, total: int | None, unit: str, done: int
     ) -> None:
         self.progress, self.description, self.total, self.unit = progress, description, total, unit
         self.first = self.done = done
@@ -101,10 +107,14 @@ class _PlainTask:
     def advance(self, amount: int = 1) -> None:
         self.done += amount
         now = time.monotonic()
-        if now - self.told >= PLAIN_INTERVAL and self.done < self.total:
-            self.told = now
+        if now - self.told < PLAIN_INTERVAL:
+            return
+        self.told = now
+        text = f", {self.text}" if self.text else ""
+        if self.total is None:
+            self.progress.say(f"{self.description}: {self.done:,} {self.unit}s so far{text}")
+        elif self.done < self.total:
             left = (now - self.began) / (self.done - self.first) * (self.total - self.done)
-            text = f", {self.text}" if self.text else ""
             self.progress.say(
                 f"{self.description}: {self.done:,} of {self.total:,} {self.unit}s{text}, "
                 f"{left:.0f} s left"

@@ -9,6 +9,7 @@ from yocto.config import (
     ChatConfig,
     Config,
     ConvertTokenizerConfig,
+    DownloadConfig,
     EncodeConfig,
     PrepareCharConfig,
     QuickstartConfig,
@@ -55,6 +56,13 @@ COMMANDS = [
         "quickstart", QuickstartConfig,
         "The whole way in a few minutes: tokenizer, training, a sample.",
         ("yocto quickstart", "yocto quickstart --text-path mybook.txt --minutes 5"),
+    ),
+    Command(
+        "download", DownloadConfig,
+        "Fetch a text, by a name that yocto knows or by its address.",
+        ("yocto download --list", "yocto download tinyshakespeare",
+         "yocto download https://example.org/books/mybook.txt --out-dir data/books"),
+        "yocto.cli.download:render_download",
     ),
     Command(
         "prepare-char", PrepareCharConfig,

@@ -174,6 +174,23 @@ class ConvertTokenizerConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DownloadConfig(Config):
+    """Settings of `yocto download`."""
+
+    name: str | None = path_knob(
+        None, "A name that --list shows, or an address (https://…).", default_text="none",
+        positional=True,
+    )  # fmt: skip
+    out_dir: str = path_knob("data", "Folder for the files.")
+    list: bool = knob(False, "Show what there is; with a name, its files and addresses.")
+    overwrite: bool = knob(False, "Replace what is there, and take the file as it is by now.")
+    retries: int = knob(5, "Tries in a row that may bring nothing new.", low=0, high=1000)
+    timeout: float = knob(
+        30.0, "Seconds without a sign of life, after which it tries again.", low=0.01, high=3600
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig(ModelConfig):
     """Settings of `yocto train`: the run, the recipe, and the model's shape."""
 

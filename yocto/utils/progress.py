@@ -30,9 +30,10 @@ class Progress(Protocol):
         """One line that stays, on something the user may not expect."""
 
     def task(
-        self, description: str, total: int, unit: str, done: int = 0
+        self, description: str, total: int | None, unit: str, done: int = 0
     ) -> AbstractContextManager[Task]:
-        """A bar over `total` units (bytes, steps, …), of which `done` are already done."""
+        """A bar over `total` units (bytes, steps, …), of which `done` are already done; None where
+        nobody knows how many there are."""
 
 
 class SilentTask:
@@ -55,7 +56,7 @@ class SilentProgress:
         """Do nothing."""
 
     @contextmanager
-    def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Task]:
+    def task(self, description: str, total: int | None, unit: str, done: int = 0) -> Iterator[Task]:
         """A bar that is not drawn."""
         yield SilentTask()
 
@@ -85,7 +86,7 @@ class TqdmProgress:
         self.say(f"note: {text}")
 
     @contextmanager
-    def task(self, description: str, total: int, unit: str, done: int = 0) -> Iterator[Task]:
+    def task(self, description: str, total: int | None, unit: str, done: int = 0) -> Iterator[Task]:
         """A tqdm bar, a notebook widget where there is a notebook."""
         from tqdm.auto import tqdm
 
