@@ -20,6 +20,7 @@ class Plan:
     parameters: int
     train_tokens: int
     val_tokens: int
+    epoch_tokens: int  # that it takes to read the training text once
     iterations: int
     tokens_per_iteration: int
     memory: int  # bytes
@@ -41,7 +42,7 @@ class Plan:
     def costs(self) -> list[str]:
         """What follows from the measured speed."""
         seen = self.iterations * self.tokens_per_iteration
-        epochs = seen / max(1, self.train_tokens)
+        epochs = seen / max(1, self.epoch_tokens)
         return [
             f"iterations  {self.iterations:,} of {self.tokens_per_iteration:,} tokens "
             f"({epochs:.1f} times the training text)",
