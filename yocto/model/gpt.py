@@ -87,7 +87,7 @@ class GPT(nn.Module):
             # Only training and its evaluation mix documents in a window. Generation has one at a
             # time, so that what it has cached is always of the same one.
             assert cache is None, "segments go without a cache"
-            mask = segment_mask(segments)
+            mask = segment_mask(segments, x.dtype)
         for block in self.blocks:
             x = block(x, rotary, mask, cache)
         if cache is not None:
@@ -289,8 +289,10 @@ def cached_mask(start: int, T: int, device: torch.device) -> Tensor | None:
     return torch.ones(T, start + T, dtype=torch.bool, device=device).tril(diagonal=start)
 
 
-def segment_mask(segments: Tensor) -> Tensor:
-    """Which positions see which, (B, 1, T, T): those before them, and themselves, in their own
-    segment. The axis of 1 serves all heads."""
+def segment_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to the attention scores of all heads, (B, 1, T, T): 0 where a position looks at
+    one of its own segment that is not later, -inf elsewhere. Numbers, since every layer would turn
+    a mask of bools into them anew, and keep its own."""
     same = segments[:, :, None] == segments[:, None, :]  # (B, T, T)
-    return same.tril()[:, None]
+    hidden = ~same.tril()[:, None]  # (B, 1, T, T)
+    return torch.zeros_like(hidden, dtype=dtype).masked_fill_(hidden, -math.inf)
