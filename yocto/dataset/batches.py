@@ -106,7 +106,9 @@ class SequentialBatches:
         for row, window in zip(filled, windows, strict=True):
             row[: len(window)] = window
         batch = _checked("training", filled, self.vocab_size)  # (B, T + 1)
-        idx, targets = batch[:, :-1].contiguous(), batch[:, 1:].contiguous()
+        idx = batch[:, :-1].contiguous()
+        # A copy in any case: `contiguous` leaves a batch of one window in the memory of idx.
+        targets = batch[:, 1:].clone(memory_format=torch.contiguous_format)
         for target, window in zip(targets, windows, strict=True):
             target[len(window) - 1 :] = IGNORED
         return idx, targets
