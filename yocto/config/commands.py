@@ -155,8 +155,7 @@ class TrainConfig(ModelConfig):
     )
     order: Literal["random", "sequential"] = knob(
         "random",
-        "random: windows from anywhere in the text; sequential: each token once an epoch, the "
-        "windows shuffled anew each time.",
+        "Windows from anywhere in the text, or each token once an epoch, shuffled by window.",
     )
     respect_documents: bool = knob(
         False, "Let no token attend to another document that shares its window."
