@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from tiny import Recorder, make_text, randomize
 
 import yocto.api as api
+import yocto.dataset.tokens as tokens_module
 from yocto.api import LanguageModel
 from yocto.checkpoint import Checkpoint, find_checkpoint
 from yocto.commands import encode, prepare_char, train, train_tokenizer
@@ -157,6 +158,19 @@ def test_a_run_through_epochs_is_resumed_in_its_order(char: Project) -> None:
 def test_documents_can_not_be_kept_apart_in_files_without_end_tokens(char: Project) -> None:
     with pytest.raises(DataError, match="no end token between documents"):
         run(char, respect_documents=True, **SHORT)
+
+
+@pytest.mark.parametrize(("split", "name"), [("train", "training"), ("val", "validation")])
+@pytest.mark.parametrize("order", ["random", "sequential"])
+def test_a_damaged_id_in_files_too_long_to_look_through_ends_the_run_with_its_reason(
+    token: Project, split: str, name: str, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens_module, "CHECKED", -1)
+    ids = np.memmap(token.data / f"{split}.bin", "<u2", mode="r+")
+    ids[:] = 999
+    ids.flush()
+    with pytest.raises(DataError, match=f"{name} split is damaged: it holds id 999"):
+        run(token, order=order, **SHORT)
 
 
 def test_the_plan_tells_how_many_epochs_are_read(char: Project) -> None:

@@ -36,7 +36,7 @@ def _permuted(cells: Numbers, rows: int, columns: int, keys: Numbers) -> Numbers
     height, width = np.uint64(rows), np.uint64(columns)
     row, column = np.divmod(cells, width)
     for i, key in enumerate(keys):
-        if i % 2 == 0:
+        if i % 2 == 0:  # the inner remainder keeps the sum below 2**64
             row = (row + _mixed(column + key) % height) % height
         else:
             column = (column + _mixed(row + key) % width) % width
