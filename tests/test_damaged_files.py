@@ -216,6 +216,10 @@ FOUND = {
     "means that are not there": ("trainer-sealed", tensor(lambda x: x.to("meta")), "can't be read"),
     "a loss of 400 digits": ("trainer-sealed", saved(loss_sum=10**400), "not a number"),
     "a time without end": ("trainer-sealed", saved(seconds=math.inf), "not a number"),
+    "a position in another order": (
+        "trainer-sealed", saved(batches={"epoch": 0, "index": 0}), "does not fit",
+    ),
+    "a count of tokens without end": ("trainer-sealed", saved(tokens=10**400), "whole number"),
     "a call that takes memory": ("trainer-sealed", saved(step=mutate.Hoard()), "can't be read"),
     "a call that runs code": ("trainer-sealed", saved(step=mutate.Hostile()), "can't be read"),
 }  # fmt: skip

@@ -15,7 +15,8 @@ from yocto.config import GPTConfig, TrainConfig
 from yocto.dataset.tokens import Tokens
 from yocto.model.gpt import GPT
 from yocto.tokenizer.char import CharTokenizer
-from yocto.training.trainer import Corpus, Evaluation, Trainer
+from yocto.training.corpus import Corpus
+from yocto.training.trainer import Evaluation, Trainer
 from yocto.utils.progress import SilentTask
 
 WORDS = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,14 +11,16 @@ import numpy as np
 import pytest
 import torch
 from conftest import SHAPE, Project
+from safetensors.torch import load_file
 from tiny import Recorder, make_text, randomize
 
 import yocto.api as api
+import yocto.dataset.tokens as tokens_module
 from yocto.api import LanguageModel
 from yocto.checkpoint import Checkpoint, find_checkpoint
 from yocto.commands import encode, prepare_char, train, train_tokenizer
 from yocto.config import EncodeConfig, PrepareCharConfig, TrainConfig, TrainTokenizerConfig
-from yocto.dataset.tokens import read_meta
+from yocto.dataset.tokens import FileMeta, SplitMeta, read_meta, write_meta
 from yocto.errors import ConfigError, DataError, RunError
 from yocto.sampling.generate import generate
 from yocto.tokenizer.store import load_tokenizer
@@ -96,6 +100,84 @@ def test_showing_samples_does_not_change_the_training(
     shown = run(char, **knobs)
     monkeypatch.setattr(train, "_sample_shower", lambda *rest: lambda evaluation: None)
     assert run(char, **knobs).val_loss == shown.val_loss
+
+
+# ----------------------------------------------------------------------- the way through the text
+
+
+def cut_into_shards(folder: Path, sizes: list[int]) -> None:
+    """The train split in several files, the last of which takes what is left."""
+    meta = read_meta(folder)
+    whole = np.fromfile(folder / "train.bin", meta.dtype)
+    files = []
+    for i, ids in enumerate(np.split(whole, np.cumsum(sizes))):
+        data = ids.tobytes()
+        (folder / f"train_{i:06d}.bin").write_bytes(data)
+        files.append(FileMeta(f"train_{i:06d}.bin", len(ids), hashlib.sha256(data).hexdigest()))
+    (folder / "train.bin").unlink()
+    old = meta.splits["train"]
+    split = SplitMeta(old.tokens, old.bytes, old.documents, files)
+    write_meta(folder, dataclasses.replace(meta, splits={**meta.splits, "train": split}))
+
+
+@pytest.mark.parametrize("order", ["random", "sequential"])
+def test_training_on_shards_gives_the_weights_of_training_on_one_file(
+    token: Project, order: str
+) -> None:
+    knobs = {**SHAPE, "max_iters": 50, "order": order, "respect_documents": True}
+    one = run(token, **knobs)
+    cut_into_shards(token.data, [1700, 0, 30, 2100])
+    many = run(token, **knobs)
+    weights, expected = (
+        load_file(Path(result.run) / "step-000050" / "model.safetensors") for result in (many, one)
+    )
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    assert many.val_loss == one.val_loss
+    tokens = read_meta(token.data).splits["train"].tokens
+    assert order == "random" or 1.2 * tokens < 4 * 48 * 50  # more than an epoch
+
+
+def test_a_run_through_epochs_is_resumed_in_its_order(char: Project) -> None:
+    knobs = {**SHAPE, "order": "sequential", "dropout": 0.1, "warmup_iters": 0, "min_lr": 0.01}
+    whole = run(char, **knobs)
+    half = run(char, **{**knobs, "max_iters": 10})
+    name = Path(half.run).name
+    rest = run(char, resume="auto", run_name=name, max_iters=20)
+    weights, expected = (
+        load_file(Path(result.run) / "step-000020" / "model.safetensors")
+        for result in (rest, whole)
+    )
+    assert all(torch.equal(weights[n], expected[n]) for n in expected)
+    with pytest.raises(RunError, match="way through the text, but you changed order sequential ->"):
+        run(char, resume="auto", run_name=name, max_iters=30, order="random")
+    with pytest.raises(RunError, match="respect_documents False -> True"):
+        run(char, resume="auto", run_name=name, max_iters=30, respect_documents=True)
+
+
+def test_documents_can_not_be_kept_apart_in_files_without_end_tokens(char: Project) -> None:
+    with pytest.raises(DataError, match="no end token between documents"):
+        run(char, respect_documents=True, **SHORT)
+
+
+@pytest.mark.parametrize(("split", "name"), [("train", "training"), ("val", "validation")])
+@pytest.mark.parametrize("order", ["random", "sequential"])
+def test_a_damaged_id_in_files_too_long_to_look_through_ends_the_run_with_its_reason(
+    token: Project, split: str, name: str, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens_module, "CHECKED", -1)
+    ids = np.memmap(token.data / f"{split}.bin", "<u2", mode="r+")
+    ids[:] = 999
+    ids.flush()
+    with pytest.raises(DataError, match=f"{name} split is damaged: it holds id 999"):
+        run(token, order=order, **SHORT)
+
+
+def test_the_plan_tells_how_many_epochs_are_read(char: Project) -> None:
+    progress = Recorder()
+    run(char, progress, order="sequential", **SHORT)
+    windows = -(-(read_meta(char.data).splits["train"].tokens - 1) // 48)
+    assert any(f"({8 / windows:.1f} times the training text)" in line for line in progress.said)
 
 
 # ----------------------------------------------------------------------------------------- names

@@ -193,6 +193,83 @@ def test_rows_of_a_batch_do_not_see_each_other() -> None:
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 
+# ------------------------------------------------------------------------------------ segments
+
+SEGMENTS = torch.tensor([[0] * 3 + [1] * 5, [0] * 8, [0, 1, 1, 1, 1, 2, 2, 3]])
+
+
+@pytest.mark.parametrize("n_kv_head", [1, 2, 4])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_with_rope_a_segment_has_the_logits_that_it_has_by_itself(
+    family: str, n_kv_head: int
+) -> None:
+    model = tiny_gpt(family=family, position="rope", n_head=4, n_kv_head=n_kv_head)
+    idx = random_ids(3, 8)
+    with torch.no_grad():
+        together = model(idx, segments=SEGMENTS)
+        for row in range(3):
+            for number in SEGMENTS[row].unique():
+                there = SEGMENTS[row] == number
+                alone = model(idx[row][None, there])[0]
+                torch.testing.assert_close(together[row, there], alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("family", "position", "n_kv_head"), VARIANTS)
+def test_a_token_changes_the_logits_of_its_own_segment_alone_and_no_earlier_ones(
+    family: str, position: str, n_kv_head: int
+) -> None:
+    model = tiny_gpt(family=family, position=position, n_head=4, n_kv_head=n_kv_head)
+    idx = random_ids(3, 8)
+    with torch.no_grad():
+        before = model(idx, segments=SEGMENTS)
+        for t in range(8):
+            changed = idx.clone()
+            changed[:, t] = (changed[:, t] + 1) % 26
+            difference = (model(changed, segments=SEGMENTS) - before).abs().amax(dim=-1)
+            reached = (SEGMENTS[:, t : t + 1] == SEGMENTS) & (torch.arange(8) >= t)
+            assert (difference[reached] > 1e-5).all()
+            assert (difference[~reached] == 0).all()
+
+
+@pytest.mark.parametrize(("family", "position", "n_kv_head"), VARIANTS)
+def test_one_segment_is_as_good_as_none(family: str, position: str, n_kv_head: int) -> None:
+    model = tiny_gpt(family=family, position=position, n_head=4, n_kv_head=n_kv_head)
+    idx = random_ids(2, 8)
+    with torch.no_grad():
+        plain, one = model(idx), model(idx, segments=torch.full((2, 8), 3))
+    torch.testing.assert_close(one, plain, atol=1e-5, rtol=1e-5)
+
+
+def test_learned_positions_go_on_counting_through_the_window() -> None:
+    model = tiny_gpt(position="learned")
+    idx = random_ids(1, 8)
+    with torch.no_grad():
+        together = model(idx, segments=SEGMENTS[:1])
+        model.wpe.weight.copy_(model.wpe.weight.roll(-3, dims=0))  # the second segment's are first
+        alone = model(idx[:, 3:])
+    torch.testing.assert_close(together[:, 3:], alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_segments_go_with_bfloat16_and_with_gradients(family: str) -> None:
+    model = tiny_gpt(family=family)
+    idx = random_ids(3, 8)
+    exact = model(idx, segments=SEGMENTS)
+    exact.sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = model(idx, segments=SEGMENTS)
+    whole = model.to(torch.bfloat16)(idx, segments=SEGMENTS)
+    for logits in (mixed, whole):
+        assert (logits - exact).abs().mean() < 0.05 * exact.abs().mean()
+
+
+def test_segments_and_a_cache_exclude_each_other() -> None:
+    model = tiny_gpt()
+    with pytest.raises(AssertionError, match="without a cache"):
+        model(random_ids(1, 8), KVCache(model.config), torch.zeros(1, 8))
+
+
 # ------------------------------------------------------------------------------------ formulas
 
 

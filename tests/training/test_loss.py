@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny import tiny_gpt
 
+from yocto.dataset.batches import IGNORED
 from yocto.training.loss import LanguageModelLoss
 
 
@@ -34,3 +35,41 @@ def test_the_loss_holds_the_models_own_weights() -> None:
     model = tiny_gpt()
     LanguageModelLoss(model)(torch.tensor([[1, 2]]), torch.tensor([[2, 3]])).backward()
     assert all(p.grad is not None for p in model.parameters())
+
+
+def test_missing_targets_count_neither_in_the_sum_nor_in_the_mean() -> None:
+    model = tiny_gpt()
+    loss = LanguageModelLoss(model)
+    idx = torch.tensor([[1, 2, 3, 4], [5, 6, 0, 0]])
+    targets = torch.tensor([[2, 3, 4, 5], [6, 7, IGNORED, IGNORED]])
+    whole, short = loss(idx[:1], targets[:1]), loss(idx[1:, :2], targets[1:, :2])
+    expected = (4 * whole.item() + 2 * short.item()) / 6
+    assert loss(idx, targets).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_document_starts_with_its_end_token_where_documents_are_kept_apart() -> None:
+    model, end = tiny_gpt(block_size=9), 25
+    idx = torch.tensor([[1, 2, end, 3, 4, 5, end, end, 6]])
+    targets = torch.tensor([[2, end, 3, 4, 5, end, end, 6, 7]])
+    documents = [slice(0, 2), slice(2, 6), slice(6, 7), slice(7, 9)]
+    apart = [
+        LanguageModelLoss(model)(idx[:, part], targets[:, part]).item() * (part.stop - part.start)
+        for part in documents
+    ]
+    assert LanguageModelLoss(model, end)(idx, targets).item() == pytest.approx(
+        sum(apart) / 9, rel=1e-5
+    )
+    across = LanguageModelLoss(model)(idx, targets).item()
+    assert across != pytest.approx(sum(apart) / 9, rel=1e-3)
+
+
+def test_without_documents_to_keep_apart_the_model_gets_no_segments() -> None:
+    model, seen = tiny_gpt(), []
+    model.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs), with_kwargs=True
+    )
+    idx = torch.tensor([[1, 25, 3]])
+    LanguageModelLoss(model)(idx, idx)
+    LanguageModelLoss(model, 25)(idx, idx)
+    assert seen[0] == {"segments": None}
+    assert seen[1]["segments"].tolist() == [[0, 1, 1]]

@@ -17,7 +17,7 @@ from yocto.training.plan import (
 
 PLAN = Plan(
     device="cpu, 2 threads", parameters=1_234_567, train_tokens=10_000, val_tokens=900,
-    iterations=100, tokens_per_iteration=250, memory=45_600_000, seconds=200.0,
+    epoch_tokens=10_000, iterations=100, tokens_per_iteration=250, memory=45_600_000, seconds=200.0,
 )  # fmt: skip
 
 
@@ -42,7 +42,13 @@ def test_the_plan_tells_every_size_and_cost() -> None:
 
 
 def test_a_plan_without_tokens_does_not_divide_by_zero() -> None:
-    assert dataclasses.replace(PLAN, train_tokens=0).lines()
+    assert dataclasses.replace(PLAN, train_tokens=0, epoch_tokens=0).lines()
+
+
+def test_the_plan_counts_epochs_by_what_one_takes() -> None:
+    # The windows of an epoch may take more targets than there are tokens: the last one is filled.
+    longer = dataclasses.replace(PLAN, epoch_tokens=12_500)
+    assert "(2.0 times the training text)" in "\n".join(longer.costs())
 
 
 def test_evaluations_take_their_share_of_the_time() -> None:
@@ -67,3 +73,14 @@ def test_memory_grows_with_the_weights_and_with_the_batch() -> None:
     # weights, gradients and two means, four bytes each
     weights = deeper.num_parameters() - model.num_parameters()
     assert training_memory(deeper, train_config(batch_size=1)) - one > 16 * weights
+
+
+def test_keeping_documents_apart_takes_memory_that_grows_with_the_square_of_the_window() -> None:
+    def mask(block_size: int) -> int:
+        model = tiny_gpt(block_size=block_size)
+        config = train_config(block_size=block_size)
+        apart = dataclasses.replace(config, respect_documents=True)
+        return training_memory(model, apart) - training_memory(model, config)
+
+    assert mask(8) == 6 * 4 * 8 * 8
+    assert mask(16) == 4 * mask(8)

@@ -78,8 +78,14 @@ def test_a_damaged_run_of_another_mode_is_passed_over_with_a_notice(project):
     assert any("passing over the run token-9" in notice for notice in progress.notices)
 
 
-@pytest.mark.parametrize("change", [{"n_layer": 9}, {"seed": 5}, {"preset": "gpu-char"}])
-def test_what_made_the_first_weights_can_not_change(project, change):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_layer": 9}, {"seed": 5}, {"preset": "gpu-char"}, {"order": "sequential"},
+        {"respect_documents": True},
+    ],
+)  # fmt: skip
+def test_what_made_the_first_weights_and_the_order_of_the_text_can_not_change(project, change):
     checkpoint = Checkpoint.open(project.step)
     with pytest.raises(RunError, match=next(iter(change))):
         resumed_config(config(project, **change), checkpoint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -21,7 +22,8 @@ from yocto.checkpoint import Checkpoint, Run
 from yocto.config import TrainConfig
 from yocto.dataset.batches import eval_batches
 from yocto.errors import DataError, RunError
-from yocto.training.trainer import Corpus, Trainer
+from yocto.training.corpus import Corpus
+from yocto.training.trainer import Trainer
 
 
 def weights_of(trainer: Trainer) -> dict[str, torch.Tensor]:
@@ -150,6 +152,37 @@ def test_accumulated_batches_have_the_gradient_of_one_large_batch(tmp_path: Path
     for name, gradient in whole.items():
         torch.testing.assert_close(parts[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
         assert gradient.abs().max() > 1e-4, name
+
+
+def test_windows_that_are_not_full_weigh_by_their_targets(tmp_path: Path) -> None:
+    # 20 targets in windows of 8: 8, 8 and 4, in batches of one window each.
+    config = train_config(
+        order="sequential", batch_size=1, gradient_accumulation_steps=3, max_iters=1, grad_clip=0.0
+    )
+    trainer = make_trainer(tmp_path, config, tiny_corpus(train=21))
+    with torch.no_grad():
+        for p in trainer.model.parameters():
+            p.add_(0.3 * torch.randn(p.shape, generator=torch.Generator().manual_seed(p.dim())))
+    ids = torch.from_numpy(trainer.corpus.train.astype("int64"))
+    total = torch.zeros(())
+    for start in (0, 8, 16):
+        window = ids[start : start + 9]
+        logits = trainer.model(window[None, :-1])[0]
+        total = total + F.cross_entropy(logits, window[1:], reduction="sum")
+    (total / 20).backward()
+    expected = {n: p.grad.clone() for n, p in trainer.model.named_parameters()}
+    trainer.optimizer.zero_grad()
+    taken = {}
+
+    def keep(*args: Any, **kwargs: Any) -> None:
+        taken.update({n: p.grad.clone() for n, p in trainer.model.named_parameters()})
+
+    trainer.optimizer.step = keep  # type: ignore[method-assign]
+    trainer._train_step()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(taken[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
+    assert float(trainer.loss_sum) == pytest.approx(total.item() / 20, rel=1e-5)
+    assert trainer.tokens == 20
 
 
 def test_large_gradients_are_clipped_and_0_turns_clipping_off(tmp_path: Path) -> None:
@@ -337,6 +370,96 @@ def test_after_training_ctrl_c_interrupts_again(tmp_path: Path) -> None:
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
+SEQUENTIAL = dataclasses.replace(RESUMABLE, order="sequential")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted_epochs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trainer]:
+    path = tmp_path_factory.mktemp("uninterrupted") / "run"
+    trainer = make_trainer(path, SEQUENTIAL)
+    trainer.fit()
+    # 24 steps of 2 batches of 4 windows; 399 targets are 50 windows, the last one of 7
+    assert trainer.batches.state() == {"epoch": 3, "index": 42}
+    return path, trainer
+
+
+@pytest.mark.parametrize("step", [1, 4, 6, 7, 12, 23])  # in step 7 the second epoch begins
+def test_a_run_through_epochs_that_was_stopped_ends_as_if_it_had_not_been(
+    tmp_path: Path, uninterrupted_epochs: tuple[Path, Trainer], step: int
+) -> None:
+    path = tmp_path / "run"
+    trainer = make_trainer(path, SEQUENTIAL)
+    before_batch(trainer, 2 * step, press_ctrl_c)
+    assert trainer.fit().step == step
+    again = resumed(path, SEQUENTIAL)
+    assert again.batches.state() == {"epoch": 8 * step // 50, "index": 8 * step % 50}
+    again.fit()
+    assert_same_end(path, again, uninterrupted_epochs)
+
+
+@pytest.mark.parametrize("moment", [8, 11])  # right after a save, and between two
+def test_a_run_through_epochs_that_crashed_ends_as_if_it_had_not(
+    tmp_path: Path, uninterrupted_epochs: tuple[Path, Trainer], moment: int
+) -> None:
+    path = tmp_path / "run"
+    trainer = make_trainer(path, SEQUENTIAL)
+    before_batch(trainer, 2 * moment + 1, crash)
+    with pytest.raises(Crash):
+        trainer.fit()
+    again = resumed(path, SEQUENTIAL)
+    assert again.step == 8
+    again.fit()
+    assert_same_end(path, again, uninterrupted_epochs)
+
+
+def test_another_batch_size_goes_on_at_the_very_next_window(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, SEQUENTIAL)
+    before_batch(trainer, 10, press_ctrl_c)  # after 10 batches of 4
+    trainer.fit()
+    expected = torch.cat([trainer.batches.next()[0] for _ in range(6)])
+    again = resumed(tmp_path, dataclasses.replace(SEQUENTIAL, batch_size=3))
+    found = torch.cat([again.batches.next()[0] for _ in range(8)])
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        None, 5, [1, 2], {}, {"epoch": 0}, {"epoch": -1, "index": 0}, {"epoch": 0, "index": 50},
+        {"epoch": 0, "index": 1.5}, {"epoch": 10**400, "index": 0}, torch.zeros(5),
+        torch.Generator().get_state(),
+    ],
+)  # fmt: skip
+def test_a_position_that_is_none_is_refused_as_other_damage_is(
+    tmp_path: Path, position: Any
+) -> None:
+    trainer = make_trainer(tmp_path, SEQUENTIAL)
+    with pytest.raises(RunError, match="does not fit this run"):
+        trainer.load_state({**trainer.state(), "batches": position})
+
+
+def test_a_state_of_the_other_order_is_refused(tmp_path: Path) -> None:
+    draws, turns = make_trainer(tmp_path, RESUMABLE), make_trainer(tmp_path, SEQUENTIAL)
+    for trainer, state in ((draws, turns.state()), (turns, draws.state())):
+        with pytest.raises(RunError, match="does not fit this run"):
+            trainer.load_state(state)
+
+
+@pytest.mark.parametrize("tokens", [-1, 1.5, True, None, 10**400])
+def test_a_count_of_tokens_that_is_none_is_refused(tmp_path: Path, tokens: Any) -> None:
+    trainer = make_trainer(tmp_path, RESUMABLE)
+    with pytest.raises(RunError, match="does not fit this run"):
+        trainer.load_state({**trainer.state(), "tokens": tokens})
+
+
+def test_a_run_that_did_not_count_its_tokens_goes_on(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, RESUMABLE)
+    state = {**trainer.state(), "step": 3}
+    del state["tokens"]
+    trainer.load_state(state)
+    assert trainer.tokens == 3 * 2 * 4 * 8
+
+
 def test_a_trainer_state_of_another_model_is_refused(tmp_path: Path) -> None:
     small = make_trainer(tmp_path / "small", train_config(max_iters=2))
     small.fit()
@@ -379,13 +502,41 @@ def test_an_evaluation_of_the_whole_split_reads_every_token_once(tmp_path: Path,
     assert trainer.evaluate(None) == pytest.approx(sum(losses) / (val - 1), rel=1e-5)
 
 
+def test_documents_that_are_kept_apart_are_so_in_training_and_in_evaluations(
+    tmp_path: Path,
+) -> None:
+    corpus = dataclasses.replace(tiny_corpus(), documents=20, end_id=25)
+    assert (corpus.train == 25).sum() > 5 and (corpus.val == 25).sum() > 2
+    plain = make_trainer(tmp_path / "plain", train_config(), corpus)
+    apart = make_trainer(tmp_path / "apart", train_config(respect_documents=True), corpus)
+    for trainer in (plain, apart):  # at the start blocks write nothing
+        with torch.no_grad():
+            for p in trainer.model.parameters():
+                p.add_(0.3 * torch.randn(p.shape, generator=torch.Generator().manual_seed(p.dim())))
+    losses, count = 0.0, 0
+    apart.model.eval()
+    for idx, targets in eval_batches(corpus.val, 8, 1):
+        starts = [0, *[t for t in range(1, idx.shape[1]) if idx[0, t] == 25], idx.shape[1]]
+        for begin, end in itertools.pairwise(starts):
+            logits = apart.model(idx[:, begin:end])[0]
+            losses += F.cross_entropy(logits, targets[0, begin:end], reduction="sum").item()
+            count += end - begin
+    assert apart.evaluate(None) == pytest.approx(losses / count, rel=1e-5)
+    assert plain.evaluate(None) != pytest.approx(losses / count, rel=1e-3)
+    assert torch.equal(plain.batches.next()[0], apart.batches.next()[0])
+    for _ in range(5):
+        plain._train_step()
+        apart._train_step()
+    assert float(plain.loss_sum) != pytest.approx(float(apart.loss_sum), rel=1e-4)
+
+
 def test_an_evaluation_is_the_same_each_time_and_moves_no_generator(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, train_config(dropout=0.5))
     global_before = torch.get_rng_state()
-    batches_before = trainer.batches.generator.get_state()
+    batches_before = trainer.batches.state()
     assert trainer.evaluate(2) == trainer.evaluate(2)
     assert torch.equal(torch.get_rng_state(), global_before)
-    assert torch.equal(trainer.batches.generator.get_state(), batches_before)
+    assert torch.equal(trainer.batches.state(), batches_before)
     assert trainer.model.training
 
 
@@ -412,6 +563,12 @@ def test_each_evaluation_is_told_and_written_and_handed_on(tmp_path: Path) -> No
     assert "bits/byte" in told[0]
 
 
+def test_the_tokens_of_an_evaluation_are_the_targets_learnt_from(tmp_path: Path) -> None:
+    config = train_config(order="sequential", max_iters=25, eval_interval=25)  # 2 epochs
+    make_trainer(tmp_path, config).fit()
+    assert [line["tokens"] for line in lines_of(tmp_path) if "tokens" in line] == [2 * 399]
+
+
 def test_bits_per_byte_count_the_bytes_of_the_validation_text(tmp_path: Path) -> None:
     corpus = tiny_corpus(val=100)
     corpus = type(corpus)(corpus.train, corpus.val, val_bytes=250, documents=1)
@@ -426,7 +583,7 @@ def test_the_train_loss_is_the_mean_since_the_evaluation_before(tmp_path: Path) 
     trainer = make_trainer(tmp_path, train_config(max_iters=6, eval_interval=3))
     losses, backward, told = [], trainer._one_backward, []
 
-    def noting(*batch: torch.Tensor) -> torch.Tensor:
+    def noting(*batch: Any) -> torch.Tensor:
         loss = backward(*batch)
         losses.append(loss.item())
         return loss

@@ -19,7 +19,7 @@ from yocto.dataset.tokens import load_split, read_meta
 from yocto.errors import DataError, RunError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
-from yocto.training.trainer import Corpus
+from yocto.training.corpus import Corpus
 from yocto.utils.cores import available_cores
 from yocto.utils.progress import Progress
 
@@ -119,5 +119,6 @@ def open_corpus(data_dir: Path, tokenizer: BaseTokenizer) -> Corpus:
             "Encode the text anew.",
         )
     train, val = load_split(data_dir, "train", meta), load_split(data_dir, "val", meta)
-    digests = meta.splits["train"].sha256 + meta.splits["val"].sha256
-    return Corpus(train, val, meta.splits["val"].bytes, meta.splits["train"].documents, digests)
+    splits = meta.splits
+    digests = splits["train"].sha256 + splits["val"].sha256
+    return Corpus(train, val, splits["val"].bytes, splits["train"].documents, digests, meta.end_id)

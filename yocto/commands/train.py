@@ -203,6 +203,7 @@ def _announce(trainer: Trainer, progress: Progress) -> None:
         parameters=trainer.model.num_parameters(),
         train_tokens=len(trainer.corpus.train),
         val_tokens=len(trainer.corpus.val),
+        epoch_tokens=trainer.batches.epoch_tokens,
         iterations=c.max_iters,
         tokens_per_iteration=c.gradient_accumulation_steps * c.batch_size * c.block_size,
         memory=training_memory(trainer.model, c),

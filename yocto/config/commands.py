@@ -217,6 +217,13 @@ class TrainConfig(ModelConfig):
         "Named settings: cpu-char, cpu-token, gpu-char or gpu-token.",
         default_text="what fits the device",
     )
+    order: Literal["random", "sequential"] = knob(
+        "random",
+        "Windows from anywhere in the text, or each token once an epoch, shuffled by window.",
+    )
+    respect_documents: bool = knob(
+        False, "Let no token attend to another document that shares its window."
+    )
     batch_size: int = knob(4, "Sequences in one forward pass.", low=1, high=1 << 20)
     gradient_accumulation_steps: int = knob(
         1, "Forward passes in one optimizer step.", low=1, high=1 << 20

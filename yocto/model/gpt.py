@@ -52,15 +52,22 @@ class GPT(nn.Module):
             self.lm_head.weight = self.wte.weight
         self.init_weights(generator)
 
-    def forward(self, idx: Tensor, cache: KVCache | None = None) -> Tensor:
+    def forward(
+        self, idx: Tensor, cache: KVCache | None = None, segments: Tensor | None = None
+    ) -> Tensor:
         """idx (B, T) -> logits (B, T, V).
 
         cache: holds the positions before idx and takes those of idx; at most block_size in all.
+        segments: (B, T), a number for each token; it sees only tokens of its own. Positions go on
+        counting through the window: to rope, which knows distances alone, a segment is then as if
+        it stood by itself; learned and sinusoidal positions do tell where in the window it begins.
         """
-        logits: Tensor = self.lm_head(self.features(idx, cache))
+        logits: Tensor = self.lm_head(self.features(idx, cache, segments))
         return logits
 
-    def features(self, idx: Tensor, cache: KVCache | None = None) -> Tensor:
+    def features(
+        self, idx: Tensor, cache: KVCache | None = None, segments: Tensor | None = None
+    ) -> Tensor:
         """idx (B, T) -> what the head reads, (B, T, C)."""
         T = idx.shape[1]
         start = cache.length if cache is not None else 0
@@ -76,6 +83,11 @@ class GPT(nn.Module):
             rotary = (cos[start : start + T], sin[start : start + T])  # (T, D) each
         x = self.drop(x)
         mask = cached_mask(start, T, x.device)
+        if segments is not None:
+            # Only training and its evaluation mix documents in a window. Generation has one at a
+            # time, so that what it has cached is always of the same one.
+            assert cache is None, "segments go without a cache"
+            mask = segment_mask(segments, x.dtype)
         for block in self.blocks:
             x = block(x, rotary, mask, cache)
         if cache is not None:
@@ -200,7 +212,8 @@ class Attention(nn.Module):
         if self.n_kv_head != self.n_head:
             k = k.repeat_interleave(self.n_head // self.n_kv_head, dim=1)
             v = v.repeat_interleave(self.n_head // self.n_kv_head, dim=1)
-        # One new position sees all; a chunk at the start is causal; a later chunk brings its mask.
+        # One new position sees all; a chunk at the start is causal; a later chunk, and a window of
+        # several segments, bring their mask.
         y = F.scaled_dot_product_attention(
             q, k.to(q.dtype), v.to(q.dtype),
             attn_mask=mask,
@@ -274,3 +287,12 @@ def cached_mask(start: int, T: int, device: torch.device) -> Tensor | None:
     if start == 0 or T == 1:
         return None
     return torch.ones(T, start + T, dtype=torch.bool, device=device).tril(diagonal=start)
+
+
+def segment_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to the attention scores of all heads, (B, 1, T, T): 0 where a position looks at
+    one of its own segment that is not later, -inf elsewhere. Numbers, since every layer would turn
+    a mask of bools into them anew, and keep its own."""
+    same = segments[:, :, None] == segments[:, None, :]  # (B, T, T)
+    hidden = ~same.tril()[:, None]  # (B, 1, T, T)
+    return torch.zeros_like(hidden, dtype=dtype).masked_fill_(hidden, -math.inf)

@@ -5,17 +5,27 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from yocto.dataset.batches import IGNORED
 from yocto.model.gpt import GPT
 
 
 class LanguageModelLoss(nn.Module):
-    """Mean cross-entropy of the next token, in nats."""
+    """Mean cross-entropy of the next token, in nats.
 
-    def __init__(self, model: GPT) -> None:
+    document_start: the id that starts a document, where no token is to see another document's; None
+    lets each token see all before it.
+    """
+
+    def __init__(self, model: GPT, document_start: int | None = None) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.document_start = model, document_start
 
     def forward(self, idx: Tensor, targets: Tensor) -> Tensor:
-        """idx (B, T), targets (B, T) -> a scalar."""
-        logits = self.model(idx)  # (B, T, V)
-        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+        """idx (B, T), targets (B, T) -> a scalar: the mean over targets that aren't IGNORED."""
+        # An end token belongs to the document that follows it: generation starts from it too.
+        starts = self.document_start
+        segments = None if starts is None else (idx == starts).cumsum(dim=1)  # (B, T)
+        logits = self.model(idx, segments=segments)  # (B, T, V)
+        return F.cross_entropy(
+            logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED
+        )

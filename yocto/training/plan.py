@@ -20,6 +20,7 @@ class Plan:
     parameters: int
     train_tokens: int
     val_tokens: int
+    epoch_tokens: int  # that it takes to read the training text once
     iterations: int
     tokens_per_iteration: int
     memory: int  # bytes
@@ -41,7 +42,7 @@ class Plan:
     def costs(self) -> list[str]:
         """What follows from the measured speed."""
         seen = self.iterations * self.tokens_per_iteration
-        epochs = seen / max(1, self.train_tokens)
+        epochs = seen / max(1, self.epoch_tokens)
         return [
             f"iterations  {self.iterations:,} of {self.tokens_per_iteration:,} tokens "
             f"({epochs:.1f} times the training text)",
@@ -75,9 +76,11 @@ def training_memory(model: GPT, config: TrainConfig) -> int:
     """
     c = model.config
     assert c.n_inner is not None
-    kept_per_token = c.n_layer * (18 * c.n_embd + 6 * c.n_inner) + 3 * c.vocab_size
+    kept_per_token: float = c.n_layer * (18 * c.n_embd + 6 * c.n_inner) + 3 * c.vocab_size
+    if config.respect_documents:  # one mask for all layers: 4 bytes, and 2 while it is made
+        kept_per_token += 1.5 * c.block_size
     activations = 4 * config.batch_size * c.block_size * kept_per_token
-    return WORKSPACE + 16 * model.num_parameters() + activations
+    return WORKSPACE + 16 * model.num_parameters() + int(activations)
 
 
 def iterations_for(seconds: float, seconds_per_step: float, config: TrainConfig) -> int:

@@ -133,7 +133,8 @@ def latest(run: Run) -> Checkpoint:
 
 
 def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
-    """The run's own settings, with what the user gives anew; what made its first weights stays."""
+    """The run's own settings, with what the user gives anew; what made its first weights stays, and
+    so does the order of its text, since the position in it would mean nothing in another."""
     file = f"{checkpoint.path}/config.json"
     saved = TrainConfig.from_dict(checkpoint.train, file)
     shape = {name: getattr(saved, name) for name in MODEL_KNOBS}
@@ -145,12 +146,13 @@ def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
         )
     changed = [
         f"{name} {getattr(saved, name)} -> {getattr(config, name)}"
-        for name in [*MODEL_KNOBS, "mode", "preset", "seed"]
+        for name in [*MODEL_KNOBS, "mode", "preset", "seed", "order", "respect_documents"]
         if name in config.given and getattr(config, name) != getattr(saved, name)
     ]
     if changed:
         raise RunError(
-            f"a resumed run keeps its architecture and seed, but you changed {', '.join(changed)}",
+            f"a resumed run keeps its architecture, its seed and its way through the text, but you "
+            f"changed {', '.join(changed)}",
             "Leave these flags out, or start another run with another --run-name.",
         )
     given = {name: getattr(config, name) for name in config.given}

@@ -13,7 +13,9 @@ def check_counts(state: dict[str, Any]) -> None:
     best = 0 if state["best_step"] is None else state["best_step"]
     whole = (state["step"], state["loss_steps"], best)
     real = (state["seconds"], state["loss_sum"], state["best_val_loss"])
-    if not all(type(n) is int and 0 <= n <= 10**10 for n in whole):
+    tokens = state.get("tokens", 0)
+    small = all(type(n) is int and 0 <= n <= 10**10 for n in whole)
+    if not small or type(tokens) is not int or not 0 <= tokens < 1 << 62:
         raise ValueError("a count is not a whole number")
     if not all(type(x) is float for x in real) or not 0 <= state["seconds"] < math.inf:
         raise ValueError("a time or a loss is not a number")

@@ -19,11 +19,11 @@ import torch
 
 from yocto.checkpoint import Run
 from yocto.config import TrainConfig
-from yocto.dataset.batches import RandomBatches, check_validation_split, eval_batches
-from yocto.dataset.tokens import Tokens
+from yocto.dataset.batches import IGNORED, check_validation_split, eval_batches
 from yocto.errors import RunError
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
+from yocto.training.corpus import Corpus, document_start, make_batches
 from yocto.training.loss import LanguageModelLoss
 from yocto.training.metrics import MetricsFile, bits_per_byte
 from yocto.training.optimizer import make_optimizer
@@ -35,17 +35,6 @@ from yocto.utils.signals import stop_requested
 
 MEASURING = 1.2  # seconds to measure the speed
 LOG_INTERVAL = 10  # steps between two training losses in metrics.jsonl and on the bar
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """What a run trains on."""
-
-    train: Tokens
-    val: Tokens
-    val_bytes: int  # of text in the validation split
-    documents: int  # in the training split; the end token stands between them
-    sha256: str = ""  # of both splits: a resumed run must find the same
 
 
 @dataclass(frozen=True)
@@ -90,15 +79,16 @@ class Trainer:
         self.device = pick_device(config.device)
         self.dtype = pick_dtype(config.dtype, self.device)
         self.model = model.to(self.device)
-        self.loss: torch.nn.Module = LanguageModelLoss(self.model)
+        start = document_start(config, corpus, progress)
+        self.loss: torch.nn.Module = LanguageModelLoss(self.model, start)
         self.optimizer = make_optimizer(self.model, config)
         check_validation_split(corpus.val, config.block_size)  # first: it is the shorter one
         # Dropout draws from torch's global generator; batches have one of their own.
         torch.manual_seed(config.seed)
-        generator = torch.Generator().manual_seed(config.seed)
-        self.batches = RandomBatches(corpus.train, config.block_size, config.batch_size, generator)
+        self.batches = make_batches(config, corpus, self.model.config.vocab_size)
         self.metrics = MetricsFile(run.path / "metrics.jsonl")
         self.step = 0
+        self.tokens = 0  # targets learnt from, in all steps
         self.seconds = 0.0  # of training so far, those before a resume included
         self.best_step: int | None = None
         self.best_val_loss = math.inf
@@ -124,13 +114,14 @@ class Trainer:
         """All that a resumed run needs besides the weights: tensors and plain values only."""
         return {
             "step": self.step,
+            "tokens": self.tokens,
             "seconds": self.seconds,
             "best_step": self.best_step,
             "best_val_loss": self.best_val_loss,
             "loss_sum": float(self.loss_sum),
             "loss_steps": self.loss_steps,
             "optimizer": self.optimizer.state_dict(),
-            "batches": self.batches.generator.get_state(),
+            "batches": self.batches.state(),
             "corpus": self.corpus.sha256,
             "rng": rng_states(self.device),
         }
@@ -145,13 +136,15 @@ class Trainer:
                 )
             check_counts(state)
             self.step, self.seconds = state["step"], state["seconds"]
+            # A run begun by an older yocto did not count them.
+            self.tokens = state.get("tokens", self.step * self.tokens_per_step)
             self.best_step, self.best_val_loss = state["best_step"], state["best_val_loss"]
             self.loss_sum, self.loss_steps = state["loss_sum"], state["loss_steps"]
             # The settings of this run count, not those that the optimizer was saved with.
             groups = self.optimizer.state_dict()["param_groups"]
             moments = checked_moments(state["optimizer"]["state"], self.optimizer)
             self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-            self.batches.generator.set_state(state["batches"])
+            self.batches.load_state(state["batches"])
             set_rng_states(state["rng"], self.device)
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise RunError(
@@ -215,9 +208,12 @@ class Trainer:
         c = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(self.step, c)
+        batches = [self.batches.next() for _ in range(c.gradient_accumulation_steps)]
+        counts = [int((targets != IGNORED).sum()) for _, targets in batches]
         loss = torch.zeros((), device=self.device)
-        for _ in range(c.gradient_accumulation_steps):
-            loss += self._one_backward(*self.batches.next())
+        for (idx, targets), count in zip(batches, counts, strict=True):
+            # Each target weighs the same, also where another batch has a window that is not full.
+            loss += self._one_backward(idx, targets, sum(counts) / count)
         limit = c.grad_clip or math.inf
         self.grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         self.optimizer.step()
@@ -225,12 +221,13 @@ class Trainer:
         self.loss_sum += loss if self.device.type != "cpu" else loss.item()  # no wait on a GPU
         self.loss_steps += 1
         self.step += 1
+        self.tokens += sum(counts)
 
-    def _one_backward(self, idx: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Gradients of one batch; returns its share of the loss."""
+    def _one_backward(self, idx: torch.Tensor, targets: torch.Tensor, parts: float) -> torch.Tensor:
+        """Gradients of one batch, which is one part of so many; returns its share of the loss."""
         with self._autocast():
             loss: torch.Tensor = self.loss(self._to_device(idx), self._to_device(targets))
-            loss = loss / self.config.gradient_accumulation_steps
+            loss = loss / parts
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
@@ -278,7 +275,7 @@ class Trainer:
             step=self.step, train_loss=mean, learning_rate=rate, grad_norm=float(self.grad_norm),
             seconds=round(self.seconds, 3),
         )  # fmt: skip
-        speed = self.step * self.tokens_per_step / max(self.seconds, 1e-9)
+        speed = self.tokens / max(self.seconds, 1e-9)
         task.status(f"loss {mean:.3f} · {speed:,.0f} tok/s")
 
     def _evaluate_and_tell(self, seconds: float) -> Evaluation | None:
@@ -302,12 +299,11 @@ class Trainer:
         val_loss = whole
         bpb = bits_per_byte(val_loss, len(self.corpus.val), self.corpus.val_bytes)
         evaluation = Evaluation(self.step, train_loss, val_loss, bpb)
-        tokens = self.step * self.tokens_per_step
         self.metrics.write(
             step=self.step, train_loss=train_loss, val_loss=val_loss, val_bits_per_byte=bpb,
-            tokens=tokens, seconds=round(seconds, 3),
+            tokens=self.tokens, seconds=round(seconds, 3),
         )  # fmt: skip
-        speed = tokens / max(seconds, 1e-9)
+        speed = self.tokens / max(seconds, 1e-9)
         self.progress.say(
             f"step {self.step}/{c.max_iters}: train loss {train_loss:.3f}, "
             f"val loss {val_loss:.3f}, {bpb:.3f} bits/byte, {speed:,.0f} tok/s"
@@ -325,8 +321,9 @@ class Trainer:
         self.model.eval()
         total, count = 0.0, 0
         windows = eval_batches(
-            self.corpus.val, self.config.block_size, self.config.batch_size, max_batches
-        )
+            self.corpus.val, self.config.block_size, self.config.batch_size, max_batches,
+            self.model.config.vocab_size,
+        )  # fmt: skip
         for idx, targets in windows:
             with self._autocast():
                 loss = self.loss(self._to_device(idx), self._to_device(targets))
@@ -346,7 +343,7 @@ class Trainer:
             # Other programs come and go: over a second or so, the quickest step was undisturbed.
             while len(times) < 4 or (sum(times) < MEASURING and len(times) < 50):
                 began = time.perf_counter()
-                self._one_backward(idx, idx)
+                self._one_backward(idx, idx, self.config.gradient_accumulation_steps)
                 synchronize(self.device)
                 times.append(time.perf_counter() - began)
         finally:

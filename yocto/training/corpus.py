@@ -1,0 +1,52 @@
+"""What a run trains on, and how it reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from yocto.config import TrainConfig
+from yocto.dataset.batches import Batches, RandomBatches, SequentialBatches
+from yocto.dataset.tokens import Tokens
+from yocto.errors import DataError
+from yocto.utils.progress import Progress
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a run trains on."""
+
+    train: Tokens
+    val: Tokens
+    val_bytes: int  # of text in the validation split
+    documents: int  # in the training split; the end token stands between them
+    sha256: str = ""  # of both splits: a resumed run must find the same
+    end_id: int | None = None  # the id between two documents
+
+
+def make_batches(config: TrainConfig, corpus: Corpus, vocab_size: int) -> Batches:
+    """The batches that --order names. Raises DataError for a text shorter than a window."""
+    tokens, block_size, batch_size = corpus.train, config.block_size, config.batch_size
+    if config.order == "sequential":
+        return SequentialBatches(tokens, block_size, batch_size, config.seed, vocab_size)
+    generator = torch.Generator().manual_seed(config.seed)
+    return RandomBatches(tokens, block_size, batch_size, generator, vocab_size)
+
+
+def document_start(config: TrainConfig, corpus: Corpus, progress: Progress) -> int | None:
+    """The id that starts a document, where the run is to keep documents apart; None where it reads
+    across them. Raises DataError for token files that don't tell documents apart."""
+    if not config.respect_documents:
+        return None
+    if corpus.end_id is None:
+        raise DataError(
+            "the token files have no end token between documents, so --respect-documents can't "
+            "tell them apart",
+            "Leave it out, or encode the text with a tokenizer that has one: yocto train-tokenizer",
+        )
+    if corpus.documents <= 1:
+        progress.notice(
+            "the training text is one document: --respect-documents changes nothing there"
+        )
+    return corpus.end_id
