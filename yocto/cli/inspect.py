@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from yocto.cli.page import Page, printable
 from yocto.cli.render import print_json, write
 from yocto.utils.text import escaped
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from yocto.commands.inspect_tokens import Split, TokenFiles
     from yocto.tokenizer.facts import TokenRow
 
-_LABEL = 12  # columns of a label, with the space behind it
-_WIDEST = 100  # columns; longer lines are hard to read
 _SPACE = "␣"
 
 
@@ -27,7 +26,7 @@ def render_inspection(result: Inspection, as_json: bool) -> None:
     if as_json:
         print_json(dataclasses.asdict(result))
         return
-    page = _Page()
+    page = Page()
     if result.tokenizer:
         _tokenizer(page, result.tokenizer, alone=result.tokens is None)
     if result.tokens:
@@ -43,62 +42,10 @@ def render_inspection(result: Inspection, as_json: bool) -> None:
     write("".join(f"{line}\n" for line in page.lines))
 
 
-class _Page:
-    """Lines that fit the terminal's width."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-
-        self.console = Console()
-        self.width = max(20, min(self.console.width, _WIDEST))
-        self.lines: list[str] = []
-
-    def title(self, text: str) -> None:
-        """A line that begins a section."""
-        self.lines += [""] if self.lines else []
-        self.lines += self._wrapped(text, self.width)
-
-    def fact(self, label: str, value: str) -> None:
-        """A label, and a text beside it that may go over several lines."""
-        head = label
-        if len(label) >= _LABEL:
-            self.lines.append(f"  {label}")
-            head = ""
-        for line in self._wrapped(value, self.width - _LABEL - 2) or [""]:
-            self.lines.append(f"  {head:<{_LABEL}}{line}".rstrip())
-            head = ""
-
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Figures, right-aligned, and a text behind them that is cut where the line ends."""
-        cells = [heads, *rows]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(heads) - 1)]
-        for row in cells:
-            figures = "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=False))
-            self.lines.append(self._cut(f"  {figures}  {row[-1]}"))
-
-    def passage(self, text: str) -> None:
-        """Text as it is, but for what a terminal would obey; its line breaks stay."""
-        for line in text.split("\n"):
-            parts = self._wrapped(_printable(line), self.width - 2)
-            self.lines += [f"  {part}".rstrip() for part in parts]
-
-    def _wrapped(self, text: str, width: int) -> list[str]:
-        from rich.text import Text
-
-        return [line.plain.rstrip() for line in Text(text).wrap(self.console, width)]
-
-    def _cut(self, line: str) -> str:
-        from rich.cells import cell_len, chop_cells
-
-        if cell_len(line) <= self.width:
-            return line.rstrip()
-        return chop_cells(line, self.width - 1)[0] + "…"
-
-
 # ----------------------------------------------------------------------------------- tokenizers
 
 
-def _tokenizer(page: _Page, found: TokenizerFile, alone: bool) -> None:
+def _tokenizer(page: Page, found: TokenizerFile, alone: bool) -> None:
     facts = found.facts
     page.title(f"Tokenizer {found.path}")
     page.fact("kind", facts.kind)
@@ -106,16 +53,14 @@ def _tokenizer(page: _Page, found: TokenizerFile, alone: bool) -> None:
     merges = "" if facts.merges is None else f", {_count(facts.merges, 'merge')}"
     page.fact("vocabulary", f"{_count(facts.vocab_size, 'id')}{holes}{merges}")
     if facts.pattern is not None:
-        page.fact("pattern", _printable(facts.pattern))
+        page.fact("pattern", printable(facts.pattern))
     if facts.normalize is not None:
         page.fact("normalize", facts.normalize)
     page.fact("special", _special(facts.special_tokens))
     if facts.lengths:
         tokens = sum(facts.lengths.values())
         mean = sum(size * count for size, count in facts.lengths.items()) / tokens
-        page.fact("lengths", f"1 to {max(facts.lengths)} bytes, {mean:.1f} in the mean"
-                  if min(facts.lengths) else f"up to {max(facts.lengths)} bytes, {mean:.1f} in the "
-                  "mean")  # fmt: skip
+        page.fact("lengths", f"{_range(facts.lengths)}, {mean:.1f} in the mean")
     if found.corpus:
         page.fact("text", _few(found.corpus))
     if found.bytes_per_token is not None:
@@ -132,6 +77,11 @@ def _tokenizer(page: _Page, found: TokenizerFile, alone: bool) -> None:
     if alone and facts.lengths:
         page.title("Tokens by length")
         page.table(["bytes", "tokens", ""], _histogram(facts.lengths))
+
+
+def _range(lengths: dict[int, int]) -> str:
+    low, high = min(lengths), max(lengths)
+    return _count(high, "byte") if low == high else f"{low:,} to {_count(high, 'byte')}"
 
 
 def _histogram(lengths: dict[int, int]) -> Iterator[tuple[str, str, str]]:
@@ -162,7 +112,7 @@ _WHOSE = {
 }
 
 
-def _tokens(page: _Page, found: TokenFiles) -> None:
+def _tokens(page: Page, found: TokenFiles) -> None:
     below = "" if found.vocab_size is None else f" below {found.vocab_size:,}"
     end = "" if found.end_id is None else f", {found.end_id} between documents"
     page.title("Token files")
@@ -189,12 +139,12 @@ def _tokens(page: _Page, found: TokenFiles) -> None:
                 for row in found.longest)  # fmt: skip
         page.table(["bytes", "count", "id", "token"], rows)
     for opening in found.openings:
-        where = f"at its token {opening.at:,}" if opening.at else "its beginning"
-        page.title(f"A document of {opening.split}, {where}")
+        what = f"A document at token {opening.at:,}" if opening.at else "Beginning"
+        page.title(f"{what} of {opening.split}")
         page.passage(opening.text)
 
 
-def _split(page: _Page, name: str, split: Split) -> None:
+def _split(page: Page, name: str, split: Split) -> None:
     files = split.files[0] if len(split.files) == 1 else _count(len(split.files), "file")
     if len(split.files) > 1:
         files += f", {split.files[0]} to {split.files[-1]}"
@@ -226,7 +176,7 @@ def _visible(text: str) -> str:
 # ---------------------------------------------------------------------------------- checkpoints
 
 
-def _checkpoint(page: _Page, found: CheckpointFacts) -> None:
+def _checkpoint(page: Page, found: CheckpointFacts) -> None:
     model = found.model
     page.title(f"Checkpoint {found.path}")
     page.fact("run", found.run)
@@ -277,7 +227,7 @@ def _measured(step: StepFacts) -> str:
     return ", ".join([f"{step.step:,}", *map(str.strip, figures)])
 
 
-def _runs(page: _Page, path: str, runs: Sequence[RunLine]) -> None:
+def _runs(page: Page, path: str, runs: Sequence[RunLine]) -> None:
     page.title(f"{_count(len(runs), 'run')} in {path}, the newest first")
     for line in runs:
         if line.problem:
@@ -292,7 +242,7 @@ def _runs(page: _Page, path: str, runs: Sequence[RunLine]) -> None:
 # ----------------------------------------------------------------------------------------- texts
 
 
-def _text(page: _Page, path: str, found: TextFile) -> None:
+def _text(page: Page, path: str, found: TextFile) -> None:
     page.title(f"Text {path}")
     page.fact("bytes", f"{found.size:,}")
     per = f", {found.size / found.characters:.2f} bytes each" if found.characters else ""
@@ -317,7 +267,7 @@ def _line_breaks(found: TextFile) -> str:
 # ----------------------------------------------------------------------------------------- common
 
 
-def _verification(page: _Page, found: Verification) -> None:
+def _verification(page: Page, found: Verification) -> None:
     if found.verified:
         page.title(f"verified: {_count(len(found.verified), 'file')}")
     if found.unrecorded:
@@ -329,12 +279,7 @@ def _verification(page: _Page, found: Verification) -> None:
 def _few(names: Sequence[str]) -> str:
     more = [f"and {len(names) - 3:,} more"] if len(names) > 4 else []
     shown = names if not more else names[:3]
-    return ", ".join([*map(_printable, shown), *more])
-
-
-def _printable(text: str) -> str:
-    """Text for reading: what a terminal would obey is escaped, a backslash stays one."""
-    return escaped(text.encode("utf-8", "backslashreplace")).replace("\\\\", "\\")
+    return ", ".join([*map(printable, shown), *more])
 
 
 def _count(number: int, what: str) -> str:

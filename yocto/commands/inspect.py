@@ -78,14 +78,16 @@ def run(config: InspectConfig, progress: Progress) -> Inspection:
         path = path.parent
     if path.name == META_FILE and path.is_file() and holds_tokens(path.parent):
         path = path.parent
-    inside = _checkpoints(path, config, progress) if path.is_dir() else None
-    if inside is not None:
+    found = _checkpoints(path, config, progress) if path.is_dir() else None
+    if found is not None:
         _no_tokenizer_path(config, path)
-        return inside
+        return found
     if is_token_file(path) or (path.is_dir() and (holds_tokens(path) or find_tokenizer(path))):
         return _tokens_and_tokenizer(path, config, progress)
     if path.is_dir():
-        raise DataError(f"{path} holds nothing that inspect knows", TAKES)
+        inside = sorted(file.name for file in path.glob("[!.]*"))[:8]
+        listed = f"In it: {', '.join(inside)}. " if inside else ""
+        raise DataError(f"{path} holds nothing that inspect knows", listed + TAKES)
     _no_tokenizer_path(config, path)
     if _is_tokenizer(path):
         return _tokenizer_alone(path, config)

@@ -106,43 +106,56 @@ def inspect_tokens(
     files whose checksum was compared. Raises DataError: missing, truncated, an id out of range, or,
     with config.verify, altered.
     """
-    folder = path if path.is_dir() else path.parent
-    meta = read_meta(folder) if (folder / META_FILE).is_file() else None
-    found = _of_meta(path, meta) if meta else {}
-    if not found:  # no meta.json, or one that does not tell of this file
-        meta, found = None, _of_names(path)
+    meta, found = _open(path)
     end_id = meta.end_id if meta else tokenizer.end_id if tokenizer else None
     counts: Counts = np.zeros(meta.vocab_size if meta else 1 << 16, np.int64)
     statistics, digests = _count(found, counts, end_id, config.verify, progress)
+    report = _report(found, meta, tokenizer, statistics, counts, config)
+    compared = [str(b.path) for bins in found.values() for b in bins if b.sha256]
+    return report, digests, compared if config.verify else []
+
+
+def _report(
+    found: dict[str, list[_Bin]],
+    meta: Meta | None,
+    tokenizer: BaseTokenizer | None,
+    statistics: dict[str, IdStatistics],
+    counts: Counts,
+    config: InspectConfig,
+) -> TokenFiles:
+    """What was counted, in the words of the tokenizer where it is theirs."""
     fits = _fits(tokenizer, meta, counts)
     readable = tokenizer if fits in ("same", "assumed") else None
-    if meta is None and readable is None:
-        end_id = None
-    table = token_table_of(readable, map(int, np.flatnonzero(counts))) if readable else {}
+    end_id = meta.end_id if meta else readable.end_id if readable else None
     vocab_size = meta.vocab_size if meta else readable.vocab_size if readable else None
+    table = token_table_of(readable, map(int, np.flatnonzero(counts))) if readable else {}
     used = int(np.count_nonzero(counts))
-    return (
-        TokenFiles(
-            dtype=meta.dtype if meta else "uint16",
-            vocab_size=vocab_size,
-            end_id=end_id,
-            assumed="" if meta else "uint16 ids, as nanoGPT writes them",
-            tokenizer=fits,
-            made_by=meta.made_by if meta else None,
-            sources=meta.sources if meta else [],
-            splits={
-                name: _split(name, bins, statistics[name], meta, end_id)
-                for name, bins in found.items()
-            },
-            used=used,
-            used_share=used / vocab_size if vocab_size else None,
-            frequent=[_row(i, table, counts) for i in most_frequent(counts, config.top)],
-            longest=_longest(readable, table, counts, config.top),
-            openings=_openings(found, statistics, readable, end_id, config.excerpt),
-        ),
-        digests,
-        [str(b.path) for bins in found.values() for b in bins if b.sha256] if config.verify else [],
+    return TokenFiles(
+        dtype=meta.dtype if meta else "uint16",
+        vocab_size=vocab_size,
+        end_id=end_id,
+        assumed="" if meta else "uint16 ids, as nanoGPT writes them",
+        tokenizer=fits,
+        made_by=meta.made_by if meta else None,
+        sources=meta.sources if meta else [],
+        splits={
+            name: _split(name, bins, statistics[name], meta, end_id) for name, bins in found.items()
+        },
+        used=used,
+        used_share=used / vocab_size if vocab_size else None,
+        frequent=[_row(i, table, counts) for i in most_frequent(counts, config.top)],
+        longest=_longest(readable, table, counts, config.top),
+        openings=_openings(found, statistics, readable, end_id, config.excerpt),
     )
+
+
+def _open(path: Path) -> tuple[Meta | None, dict[str, list[_Bin]]]:
+    """The files by split, and the meta.json that tells of them, if any does."""
+    folder = path if path.is_dir() else path.parent
+    meta = read_meta(folder) if (folder / META_FILE).is_file() else None
+    if meta and (found := _of_meta(path, meta)):
+        return meta, found
+    return None, _of_names(path)
 
 
 def _of_meta(path: Path, meta: Meta) -> dict[str, list[_Bin]]:
