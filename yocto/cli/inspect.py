@@ -47,7 +47,8 @@ def render_inspection(result: Inspection, as_json: bool) -> None:
 
 def _tokenizer(page: Page, found: TokenizerFile, alone: bool) -> None:
     facts = found.facts
-    page.title(f"Tokenizer {found.path}")
+    page.title("Tokenizer")
+    page.fact("file", found.path)
     page.fact("kind", facts.kind)
     holes = "" if facts.tokens == facts.vocab_size else f", {facts.tokens:,} of them in use"
     merges = "" if facts.merges is None else f", {_count(facts.merges, 'merge')}"
@@ -178,7 +179,8 @@ def _visible(text: str) -> str:
 
 def _checkpoint(page: Page, found: CheckpointFacts) -> None:
     model = found.model
-    page.title(f"Checkpoint {found.path}")
+    page.title("Checkpoint")
+    page.fact("folder", found.path)
     page.fact("run", found.run)
     page.fact("step", _measured(found.step))
     for which, step in (("best", found.best), ("latest", found.latest)):
@@ -243,7 +245,8 @@ def _runs(page: Page, path: str, runs: Sequence[RunLine]) -> None:
 
 
 def _text(page: Page, path: str, found: TextFile) -> None:
-    page.title(f"Text {path}")
+    page.title("Text")
+    page.fact("file", path)
     page.fact("bytes", f"{found.size:,}")
     per = f", {found.size / found.characters:.2f} bytes each" if found.characters else ""
     page.fact("characters", f"{found.characters:,}{per}, {found.different:,} different")
@@ -271,9 +274,10 @@ def _verification(page: Page, found: Verification) -> None:
     if found.verified:
         page.title(f"verified: {_count(len(found.verified), 'file')}")
     if found.unrecorded:
-        page.title("No checksum is recorded to compare with; the SHA-256 of")
+        page.title("no checksum is recorded to compare with")
     for path, digest in found.unrecorded.items():
-        page.fact(path, digest)
+        page.fact("file", path)
+        page.fact("sha256", digest)
 
 
 def _few(names: Sequence[str]) -> str:

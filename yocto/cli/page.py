@@ -29,7 +29,7 @@ class Page:
         """A label, and a text beside it that may go over several lines."""
         head = label
         if len(label) >= _LABEL:
-            self.lines.append(f"  {label}")
+            self.lines += [f"  {part}" for part in self._wrapped(label, self.width - 2)]
             head = ""
         for line in self._wrapped(value, self.width - _LABEL - 2) or [""]:
             self.lines.append(f"  {head:<{_LABEL}}{line}".rstrip())

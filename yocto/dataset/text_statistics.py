@@ -63,7 +63,7 @@ class TextStatistics:
         """Count the last line and the last document."""
         self.lines += self._last not in ("", "\n")
         self.cr = int(self._counts[ord("\r")]) - self.crlf
-        if self._held.removesuffix("\r") != self.separator:
+        if self._held != self.separator:
             self._blank = self._blank and not self._held.strip()
         self._end_document()
 
