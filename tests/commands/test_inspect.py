@@ -1,4 +1,4 @@
-"""inspect: what is told of token files, tokenizers, checkpoints and texts, and what --verify sees."""
+"""inspect: what is told of tokens, tokenizers, checkpoints and texts, and what --verify sees."""
 
 from __future__ import annotations
 
