@@ -95,6 +95,15 @@ def test_openings_are_the_beginnings_of_the_first_documents(
     assert tokens.splits["train"].documents == len(lengths)
 
 
+def test_an_opening_ends_where_its_document_does(
+    token_project: Project, many_documents: Path
+) -> None:
+    tokens = run(token_project.data, excerpt=5000).tokens
+    assert tokens is not None
+    documents = set(read_documents([many_documents]))
+    assert {opening.text for opening in tokens.openings} <= documents
+
+
 def test_bytes_per_token_of_a_tokenizer_is_measured_on_its_own_text(
     token_project: Project, many_documents: Path
 ) -> None:
@@ -211,6 +220,16 @@ def test_a_checkpoint_is_told_of_by_name_by_run_and_by_step(project: Project) ->
     weights = (project.step / "model.safetensors").stat().st_size
     assert by_name.files["model.safetensors"] == weights
     assert by_name.parameters * 4 < weights < by_name.parameters * 4 + 4000
+
+
+def test_losses_are_those_of_the_evaluation_of_the_step(copy: Project) -> None:
+    with (copy.run / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 20, "train_loss": 9.0}\n{"step": 30, "val_loss": 9.0}\nnonsense\n')
+    found = run(copy.run).checkpoint
+    assert found is not None
+    assert found.step.step == 20
+    assert found.step.train_loss != 9.0
+    assert found.step.val_loss not in (None, 9.0)
 
 
 def test_a_folder_of_runs_lists_them(copy: Project) -> None:

@@ -60,6 +60,8 @@ def test_an_id_out_of_range_is_refused_before_memory_is_taken_for_it():
     made = IdStatistics(np.zeros(SIZE, np.int64), None)
     with pytest.raises(ValueError, match="id 4294967295 is not below 6"):
         made.add(np.array([1, (1 << 32) - 1], np.uint32))
+    with pytest.raises(ValueError, match="id 6 is not below 6"):
+        made.add(np.array([SIZE], np.uint16))
 
 
 def test_a_file_is_counted_block_by_block_and_its_checksum_comes_from_the_same_pass(
@@ -83,5 +85,7 @@ def test_a_file_is_counted_block_by_block_and_its_checksum_comes_from_the_same_p
 
 def test_the_error_names_the_file(tmp_path: Path) -> None:
     made = IdStatistics(np.zeros(2, np.int64), None)
+    ids = np.array([0, 7], "<u4")
+    ids.tofile(tmp_path / "train.bin")
     with pytest.raises(DataError, match=r"train\.bin is damaged: id 7 is not below 2"):
-        count_file(tmp_path / "train.bin", np.array([0, 7], "<u2"), made)
+        count_file(tmp_path / "train.bin", ids, made)

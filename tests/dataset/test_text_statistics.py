@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from yocto.config import END_OF_TEXT
@@ -47,6 +47,8 @@ def documents_of(text: str) -> int:
 
 
 @given(texts, st.lists(st.integers(0, 1000), max_size=6))
+@example(f"a\r\n{END_OF_TEXT}\r\nb\r\n", [3, 17])
+@example(f"a\n{END_OF_TEXT}\r", [])
 def test_the_counts_are_those_of_the_whole_however_it_is_cut(text, cuts):
     made = counted(text, cuts, kept=5)
     assert made.characters == len(text)

@@ -79,12 +79,13 @@ def count_file(
     """Count the ids of a file, block by block; with `digest` returns the SHA-256 of its bytes, from
     the same pass, else "".
 
-    advance: is told the tokens of each block. Raises DataError, which names the file, for an id
+    ids: those in the file, as `map_file` gives them. advance: is told the tokens of each block. Raises DataError, which names the file, for an id
     that is out of range.
     """
     sha256 = hashlib.sha256()
     for start in range(0, len(ids), BLOCK):
-        block = ids[start : start + BLOCK]
+        # Read, not mapped: pages of a map that were looked at count as this process's memory.
+        block = np.fromfile(path, ids.dtype, BLOCK, offset=start * ids.itemsize)
         try:
             into.add(block)
         except ValueError as error:
