@@ -79,8 +79,8 @@ def count_file(
     """Count the ids of a file, block by block; with `digest` returns the SHA-256 of its bytes, from
     the same pass, else "".
 
-    ids: those in the file, as `map_file` gives them. advance: is told the tokens of each block. Raises DataError, which names the file, for an id
-    that is out of range.
+    ids: those in the file, as `map_file` gives them. advance: is told the tokens of each block.
+    Raises DataError, which names the file, for an id that is out of range.
     """
     sha256 = hashlib.sha256()
     for start in range(0, len(ids), BLOCK):
