@@ -265,6 +265,28 @@ MISTAKES = {
         "train-tokenizer --text-path book.txt --pattern '(' --out-dir data/new",
         ("'(' is no valid regex", "gpt2"),
     ),
+    # ----------------------------------------------------------------------------------- inspect
+    "a path to inspect that is not there": Mistake(
+        "inspect tokn-1", ("there is no file, folder or run tokn-1", "'token-1'", "a text file")
+    ),
+    "a folder of nothing that inspect knows": Mistake(
+        "inspect data", ("data holds nothing that inspect knows", "In it: char, token.")
+    ),
+    "a picture to inspect": Mistake(
+        "inspect a.png", ("a.png is neither text nor", "tokenizers"),
+        write("a.png", b"\x89PNG\0\0\x01\xff" * 99),
+    ),
+    "token files to verify that are altered": Mistake(
+        "inspect data/token --verify", ("val.bin is altered", "yocto encode"),
+        change("data/token/val.bin", lambda data: data[2:4] + data[:2] + data[4:]),
+    ),
+    "a checkpoint to verify that is altered": Mistake(
+        "inspect token-1 --verify", ("trainer.pt is missing, truncated or altered",),
+        change(f"{STEP}/trainer.pt", flipped),
+    ),
+    "a tokenizer for a text to inspect": Mistake(
+        "inspect book.txt --tokenizer-path data/token", ("book.txt is no token file",), status=2
+    ),
     # -------------------------------------------------------------------------------- tokenizers
     "no tokenizer at all": Mistake(
         "encode --tokenizer-path data/none", ("data/none is not there", "train-tokenizer")

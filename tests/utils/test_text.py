@@ -1,12 +1,14 @@
-"""Text for a terminal."""
+"""Text for a terminal: nothing that it would obey, and nothing lost."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yocto.utils.text import size_text
+from yocto.utils.text import escaped, size_text, without_control
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,38 @@ def test_a_size_is_near_what_it_tells(count):
     number, unit = size_text(count).split()
     scale = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}[unit]
     assert abs(float(number) * scale - count) <= 0.051 * count
+
+
+def read_back(text: str) -> bytes:
+    """What an escaped text stands for."""
+    data = b""
+    for part in re.findall(r"\\x..|\\u....|\\U........|\\.|[^\\]+", text):
+        if part.startswith("\\x"):
+            data += bytes([int(part[2:], 16)])
+        elif part[:2] in ("\\u", "\\U"):
+            data += chr(int(part[2:], 16)).encode()
+        elif part.startswith("\\"):
+            data += {"\\n": b"\n", "\\r": b"\r", "\\t": b"\t", "\\\\": b"\\"}[part]
+        else:
+            data += part.encode()
+    return data
+
+
+@given(st.binary() | st.text().map(lambda text: text.encode("utf-8")))
+def test_escaped_bytes_come_back_and_all_of_them_can_be_printed(data):
+    text = escaped(data)
+    assert text.isprintable()
+    assert text == without_control(text)
+    assert read_back(text) == data
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b" the", " the"), (b"\n\t\r", r"\n\t\r"), (b"\x1b[31m", r"\x1b[31m"), (b"\xff", r"\xff"),
+        ("é日🙂".encode(), "é日🙂"), ("\u202e\u00a0".encode(), r"\u202e\u00a0"), (b"\\n", r"\\n"),
+        (b"\x00", r"\x00"), ("\U000e0001".encode(), r"\U000e0001"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_seen_is_spelt(data, text):
+    assert escaped(data) == text

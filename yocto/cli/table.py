@@ -11,6 +11,7 @@ from yocto.config import (
     ConvertTokenizerConfig,
     DownloadConfig,
     EncodeConfig,
+    InspectConfig,
     PrepareCharConfig,
     QuickstartConfig,
     SampleConfig,
@@ -88,6 +89,13 @@ COMMANDS = [
         "encode", EncodeConfig,
         "Make token files of a text, with a tokenizer.",
         ("yocto encode", "yocto encode --text-path mybook.txt --out-dir data/mybook"),
+    ),
+    Command(
+        "inspect", InspectConfig,
+        "Tell what token files, a tokenizer, a checkpoint or a text hold, and verify them.",
+        ("yocto inspect", "yocto inspect data/token/val.bin --top 20", "yocto inspect mybook.txt",
+         "yocto inspect data/token --verify"),
+        "yocto.cli.inspect:render_inspection",
     ),
     Command(
         "train", TrainConfig,

@@ -352,3 +352,23 @@ class BenchTokenizerConfig(Config):
         None, "Engine to measure yocto against; repeat it for several.",
         default_text="tiktoken tokenizers rustbpe gigatoken fastokens",
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectConfig(Config):
+    """Settings of `yocto inspect`."""
+
+    path: str = path_knob(
+        "data/token",
+        "Token files (their folder, or a .bin), a tokenizer, a run or a checkpoint (by name or "
+        "folder), a folder of runs, or a text file.",
+        positional=True,
+    )
+    verify: bool = knob(False, "Compare every checksum that is recorded for it.")
+    top: int = knob(10, "How many tokens or characters a list has.", low=0, high=100_000)
+    excerpt: int = knob(200, "Characters of text to show.", low=0, high=1_000_000)
+    tokenizer_path: str | None = path_knob(
+        None, "Tokenizer of the token files: a file or its folder.",
+        default_text="the one beside them",
+    )  # fmt: skip
+    ckpt_dir: str = path_knob("checkpoints", "Folder where runs are looked for by name.")

@@ -204,7 +204,7 @@ def load_split(folder: Path, name: str, meta: Meta) -> Tokens:
     """The ids of a split as read-only memory maps, one sequence. Raises DataError: missing,
     truncated or, of a split that is not too long to look through, altered."""
     split = meta.splits[name]
-    parts = [_map(folder / file.name, file.tokens, meta) for file in split.files]
+    parts = [map_file(folder / file.name, file.tokens, meta) for file in split.files]
     if sum(part.nbytes for part in parts) <= CHECKED:
         for file, part in zip(split.files, parts, strict=True):
             check_file(folder / file.name, file, part, meta.vocab_size)
@@ -221,7 +221,9 @@ def check_file(path: Path, file: FileMeta, ids: Ids, vocab_size: int) -> None:
         raise DataError(f"{path} is altered: its checksum is not that in meta.json", _HINT)
 
 
-def _map(path: Path, tokens: int, meta: Meta) -> Ids:
+def map_file(path: Path, tokens: int, meta: Meta) -> Ids:
+    """The ids of one file as a read-only memory map, its checksum not looked at. Raises DataError:
+    missing, or not of the size that meta.json tells of."""
     dtype = np.dtype(meta.dtype).newbyteorder("<")
     expected = tokens * dtype.itemsize
     try:
@@ -242,7 +244,7 @@ def load_bin(path: str | Path) -> Ids:
         for split in meta.splits.values():
             for file in split.files:
                 if file.name == path.name:
-                    ids = _map(path, file.tokens, meta)
+                    ids = map_file(path, file.tokens, meta)
                     if ids.nbytes <= CHECKED:
                         check_file(path, file, ids, meta.vocab_size)
                     return ids

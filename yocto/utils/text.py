@@ -20,3 +20,27 @@ def size_text(count: int) -> str:
         size /= 1000
         del units[0]
     return f"{size:.0f} {units[0]}" if size >= 9.95 else f"{size:.1f} {units[0]}"
+
+
+def escaped(data: bytes) -> str:
+    """Bytes as one line in which all can be seen: \\n and the like, \\xNN for bytes that are no
+    UTF-8, \\uNNNN for characters that would show as nothing or turn the line around, and \\\\ for a
+    backslash. Spaces stay.
+
+    >>> print(escaped(b"caf\\xc3\\xa9 \\xff\\n"))
+    café \\xff\\n
+    """
+    return "".join(map(_escaped, data.decode("utf-8", "surrogateescape")))
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character == "\\":
+        return "\\\\"
+    if character.isprintable():
+        return character
+    if code < 0x80:
+        return character.encode("unicode_escape").decode("ascii")
+    if 0xDC80 <= code <= 0xDCFF:  # what surrogateescape makes of a byte
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
