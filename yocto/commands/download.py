@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yocto.config import DownloadConfig
-from yocto.dataset.checksum import record_path
 from yocto.dataset.download import Fetched, Order, fetch
 from yocto.dataset.registry import DATASETS, Dataset, RemoteFile, find_dataset
 from yocto.dataset.web import checked_url, file_name
 from yocto.errors import ConfigError
+from yocto.utils.checksums import record_path
 from yocto.utils.progress import Progress
 from yocto.utils.text import size_text
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from yocto.commands.data import recorded_corpus
 from yocto.commands.inspect_text import TextFile, inspect_text
 from yocto.commands.inspect_tokens import TokenFiles, holds_tokens, inspect_tokens, is_token_file
-from yocto.config import InspectConfig, nearest
-from yocto.dataset.text import find_text, read_blocks
+from yocto.config import InspectConfig, TextConfig, nearest
+from yocto.dataset.documents import open_texts
+from yocto.dataset.sources import find_text
 from yocto.dataset.tokens import META_FILE
 from yocto.errors import ConfigError, DataError
 from yocto.tokenizer.base import CORPUS_FILE, TOKENIZER_FILES, BaseTokenizer
@@ -208,24 +209,24 @@ def _is_tokenizer(path: Path) -> bool:
 
 
 def _tokenizer_file(file: Path, tokenizer: BaseTokenizer, config: InspectConfig) -> TokenizerFile:
-    corpus = recorded_corpus(file.parent) if (file.parent / CORPUS_FILE).is_file() else ()
-    sample = _beginning(corpus, tokenizer.separator)
+    corpus = recorded_corpus(file.parent) if (file.parent / CORPUS_FILE).is_file() else None
+    sample = _beginning(corpus, tokenizer.separator) if corpus else ""
     per_token = None
     if sample:
         ids = tokenizer.encode(sample, "none")
         per_token = round(len(sample.encode("utf-8")) / max(1, len(ids)), 4)
     facts = tokenizer_facts(tokenizer, config.top)
-    return TokenizerFile(str(file), facts, sha256_file(file), list(corpus), per_token)
+    paths = list(corpus.text_path) if corpus else []
+    return TokenizerFile(str(file), facts, sha256_file(file), paths, per_token)
 
 
-def _beginning(paths: Sequence[str], separator: str) -> str:
-    """The beginning of the first of these texts, without the lines between documents; "" where it
-    has gone, or is no text any more."""
+def _beginning(corpus: TextConfig, separator: str) -> str:
+    """The beginning of a text; "" where it has gone, or is no text any more."""
     try:
-        text = next(read_blocks(paths[0]), "") if paths and Path(paths[0]).is_file() else ""
+        piece = next(open_texts(corpus.text_path, corpus, separator).parts(), "")
     except DataError:
         return ""
-    return text[:_SAMPLE].replace(f"{separator}\n", "")
+    return piece[:_SAMPLE]
 
 
 def _verification(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from yocto.config import InspectConfig
+from yocto.config import InspectConfig, TextConfig
+from yocto.dataset.documents import open_texts
 from yocto.dataset.text import read_blocks
 from yocto.dataset.text_statistics import TextStatistics
 from yocto.errors import DataError
@@ -43,14 +44,25 @@ class TextFile:
 
 def inspect_text(path: Path, config: InspectConfig, progress: Progress) -> TextFile:
     """Read a text file once, block by block. Raises DataError where it is no UTF-8 text."""
-    _check_is_no_binary(path)
+    knobs = TextConfig(text_key=config.text_key, text_column=config.text_column)
+    texts = open_texts([path], knobs, hint="Check the path.")
+    source = texts.sources[0]
+    if source.format == "text" and not source.compression:
+        _check_is_no_binary(path)
     size = path.stat().st_size
     statistics = TextStatistics(kept=config.excerpt)
+    documents = consumed = 0
     with progress.task("reading", size, "byte") as task:
-        for block in read_blocks(path, "Check the path."):
-            before = statistics.bytes
-            statistics.add(block)
-            task.advance(statistics.bytes - before)
+        if source.format == "text":
+            for block in read_blocks(source):
+                statistics.add(block)
+                task.advance(len(block))
+        else:
+            for piece in texts.pieces():
+                statistics.add(str(piece.data, "utf-8"))
+                documents += piece.starts
+                task.advance(texts.consumed - consumed)
+                consumed = texts.consumed
     statistics.finish()
     rows = [
         CharacterRow(escaped(character.encode("utf-8")), count, count / statistics.characters)
@@ -60,7 +72,7 @@ def inspect_text(path: Path, config: InspectConfig, progress: Progress) -> TextF
         size=size,
         characters=statistics.characters,
         lines=statistics.lines,
-        documents=statistics.documents,
+        documents=documents or statistics.documents,
         crlf=statistics.crlf,
         cr=statistics.cr,
         different=statistics.different,

@@ -371,4 +371,10 @@ class InspectConfig(Config):
         None, "Tokenizer of the token files: a file or its folder.",
         default_text="the one beside them",
     )  # fmt: skip
+    text_key: str = knob(
+        "text", "Where the text lies in each object of JSON; dots lead deeper.", low=1, high=1000
+    )
+    text_column: str = knob(
+        "text", "Which column of CSV and Parquet holds the text.", low=1, high=1000
+    )
     ckpt_dir: str = path_knob("checkpoints", "Folder where runs are looked for by name.")

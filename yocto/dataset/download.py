@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from yocto.dataset.checksum import read_record, record_path, write_record
 from yocto.dataset.partial import Part
 from yocto.dataset.web import BY_HAND, Answer, OutOfRange, Passing, checked_url, open_url
 from yocto.errors import DataError
+from yocto.utils.checksums import read_record, record_path, write_record
 from yocto.utils.files import fsync_dir, making, remove, sha256_file
 from yocto.utils.lock import Held, exclusive
 from yocto.utils.progress import Progress

@@ -24,10 +24,17 @@ def read_text(path: str | Path, hint: str = "Check --text-path.") -> str:
 
     hint: what to do when it can't be read.
     """
-    source = Source(str(find_text(path)), "text", "")
+    return "".join(read_blocks(Source(str(find_text(path)), "text", ""), hint))
+
+
+def read_blocks(source: Source, hint: str = "Check the path.") -> Iterator[str]:
+    """The text of a plain text file, block by block. Raises DataError as read_text does."""
     with opened(source, hint) as stream:
-        blocks = whole_characters(raw_blocks(stream, source, hint), source.path, "strict")
-        return b"".join(blocks).removeprefix(BOM).decode("utf-8")
+        is_first = True
+        for block in whole_characters(raw_blocks(stream, source, hint), source.path, "strict"):
+            text = block.decode("utf-8")
+            yield text.removeprefix("\ufeff") if is_first else text
+            is_first = False
 
 
 def raw_blocks(stream: Stream, source: Source, hint: str, offset: int = 0) -> Iterator[bytes]:
