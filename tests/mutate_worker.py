@@ -37,7 +37,7 @@ from yocto.checkpoint import Checkpoint, Run, find_checkpoint, find_runs
 from yocto.checkpoint.step import digest
 from yocto.commands import prepare_char, train, train_tokenizer
 from yocto.commands.corpus import open_corpus, prepare_data
-from yocto.commands.data import encode_documents, recorded_corpus
+from yocto.commands.data import encode_texts, open_corpus_text, recorded_corpus
 from yocto.commands.sample import read_prompt
 from yocto.config import (
     END_OF_TEXT,
@@ -48,7 +48,8 @@ from yocto.config import (
     TrainTokenizerConfig,
 )
 from yocto.dataset.batches import RandomBatches, eval_batches
-from yocto.dataset.text import read_documents
+from yocto.dataset.documents import open_texts, read_documents
+from yocto.dataset.encode import Target
 from yocto.dataset.tokens import load_bin
 from yocto.errors import TokenizerError, YoctoError
 from yocto.model.gpt import GPT
@@ -234,7 +235,9 @@ def use_text() -> None:
     tokenizer = BPETrainer(vocab_size=270).train(documents)
     WordTrainer(vocab_size=20).train(documents)
     CharTokenizer.train(documents)
-    encode_documents(documents, tokenizer, Path("out"), 0.1, ["corpus.txt"], "encode", QUIET)
+    target = Target(Path("out"), 0.1, ["corpus.txt"], "encode")
+    encode_texts(open_corpus_text(TextConfig(text_path=("corpus.txt",)), tokenizer), tokenizer,
+                 target, QUIET)  # fmt: skip
     load_bin("out/train.bin")
 
 
@@ -271,7 +274,8 @@ def use_data(mode: str) -> None:
 
 
 def use_corpus() -> None:
-    list(read_documents(recorded_corpus(HERE)))
+    corpus = recorded_corpus(HERE)
+    list(open_texts(corpus.text_path, corpus).parts())
 
 
 def use_checkpoint() -> None:

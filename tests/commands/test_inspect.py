@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from yocto.commands import inspect
 from yocto.commands.inspect import Inspection
 from yocto.config import InspectConfig
-from yocto.dataset.text import read_documents
+from yocto.dataset.documents import read_documents
 from yocto.dataset.tokens import FileMeta, SplitMeta, read_meta, write_meta
 from yocto.errors import CheckpointError, ConfigError, DataError, TokenizerFileError, YoctoError
 from yocto.tokenizer.store import load_tokenizer

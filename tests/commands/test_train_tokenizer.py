@@ -13,7 +13,7 @@ import pytest
 from yocto.commands import train_tokenizer
 from yocto.config import TrainTokenizerConfig
 from yocto.dataset import text as text_module
-from yocto.dataset.text import read_documents, read_parts
+from yocto.dataset.documents import Texts, read_documents
 from yocto.errors import TokenizerError, YoctoError
 from yocto.tokenizer import bpe_train, piece_counts, trainers
 from yocto.tokenizer.store import load_tokenizer
@@ -175,14 +175,17 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Text comes in parts of some dozen characters. A list of those that each reading gave."""
     read = []
 
-    def watched(*arguments: Any, **options: Any) -> Iterator[str]:
+    real = Texts.parts
+
+    def watched(texts: Texts) -> Iterator[str]:
         read.append([])
-        for part in read_parts(*arguments, **options):
+        for part in real(texts):
             read[-1].append(part)
             yield part
 
-    monkeypatch.setattr(text_module, "_BLOCK", 40)
-    monkeypatch.setattr(train_tokenizer, "read_parts", watched)
+    monkeypatch.setattr(text_module, "BLOCK", 40)
+    monkeypatch.setattr(text_module, "PART", 40)
+    monkeypatch.setattr(Texts, "parts", watched)
     return read
 
 
