@@ -123,7 +123,8 @@ def test_a_text_may_come_in_parts_and_the_tokenizer_is_the_same(
     line = "the theme <a b> of the thesis <|endoftext|> is that it ends.\n"
     path.write_text((line if knobs.get("kind") != "word" else "the theme of the thesis\n") * 30)
     whole = yocto.train_tokenizer(path, 350, **knobs)
-    monkeypatch.setattr("yocto.dataset.text._BLOCK", 30)
+    monkeypatch.setattr("yocto.dataset.text.BLOCK", 30)
+    monkeypatch.setattr("yocto.dataset.text.PART", 30)
     parts = yocto.train_tokenizer([path], 350, **knobs)
     assert parts.files() == whole.files()
 

@@ -201,7 +201,8 @@ def test_the_merges_do_not_depend_on_workers_or_kernels(
     learn(tmp_path / "plain", small_text, kind=kind, vocab_size=400)
     request.getfixturevalue("kernels")
     monkeypatch.setattr(piece_counts, "_BATCH", 1000)
-    monkeypatch.setattr(text_module, "_BLOCK", 500)
+    monkeypatch.setattr(text_module, "BLOCK", 500)
+    monkeypatch.setattr(text_module, "PART", 500)
     used = []
     count = piece_counts.count_with_kernels
 
@@ -269,7 +270,8 @@ def test_merges_are_the_same_whether_a_file_comes_in_parts_or_whole(
     documents = list(read_documents([text]))
     assert (len(parts[0]) > 3 * len(documents)) == in_parts
     assert in_parts or parts[0] == documents
-    monkeypatch.setattr(text_module, "_BLOCK", 1 << 20)
+    monkeypatch.setattr(text_module, "BLOCK", 1 << 20)
+    monkeypatch.setattr(text_module, "PART", 1 << 20)
     learn(tmp_path / "whole", text, vocab_size=600, **knobs)
     assert parts[1] == documents
     assert written(tmp_path / "parts") == written(tmp_path / "whole")

@@ -15,6 +15,7 @@ from yocto.tokenizer.char import CharTokenizer
 from yocto.tokenizer.char_bpe import CharBPETokenizer
 from yocto.tokenizer.special import check_special_tokens, split_special
 from yocto.tokenizer.word import WordTokenizer
+from yocto.utils.cuts import last_cut
 
 END, PREFIX, LONGER = "<|endoftext|>", "<|a|>", "<|a|>b"
 TEXT = "the theme of the thesis <|a|>b is that a thing is a thing\n🙂 ünïcödé <|endoftext|>"
@@ -277,3 +278,67 @@ def test_loading_as_another_kind_is_refused_and_names_both(tmp_path):
     assert type(CharTokenizer.load(tmp_path)) is CharTokenizer
     with pytest.raises(TokenizerError, match="holds a char tokenizer, not a byte-bpe one"):
         BPETokenizer.load(tmp_path)
+
+
+# ------------------------------------------------------------------------ documents, as encode has
+
+
+ENCODERS = {
+    "byte-bpe": BPE,
+    "byte-bpe without an end": BPETrainer(vocab_size=290, special_tokens=()).train(TEXT),
+    "nfkc": BPETrainer(vocab_size=290, normalize="nfkc").train(TEXT),
+    "a regex": BPETrainer(vocab_size=290, pattern=r"\w+ \w+|\s\S+|.").train(TEXT),
+    "char-bpe": BPETrainer("char-bpe", vocab_size=200, byte_fallback=False).train(TEXT),
+    "word": WordTokenizer.train([TEXT], vocab_size=60),
+    "char": CHAR,
+    "char, lower": CharTokenizer.train([TEXT.upper()], lowercase=True, normalize="nfc"),
+}
+every_kind = pytest.mark.parametrize("tokenizer", ENCODERS.values(), ids=ENCODERS)
+OF_TEXT = st.lists(st.lists(st.text(sorted(set(TEXT)), max_size=40), max_size=3), max_size=6)
+
+
+def one_by_one(tokenizer: BaseTokenizer, documents: list[list[str]]) -> list[int]:
+    """The obvious way: each document by itself, the end token between two of them."""
+    ids: list[int] = []
+    for number, parts in enumerate(documents):
+        if number and tokenizer.end_id is not None:
+            ids.append(tokenizer.end_id)
+        ids += tokenizer.encode("".join(parts), "none")
+    return ids
+
+
+def with_ends(documents: list[list[str]]) -> list[bytes | None]:
+    parts: list[bytes | None] = []
+    for number, document in enumerate(documents):
+        parts += [None] * (number > 0) + [part.encode() for part in document]
+    return parts
+
+
+@every_kind
+@given(documents=OF_TEXT.filter(bool))
+def test_documents_are_encoded_together_as_one_by_one(tokenizer, documents):
+    whole = [["".join(parts)] for parts in documents]
+    ids = tokenizer.encode_documents(with_ends(whole))
+    assert ids.tolist() == one_by_one(tokenizer, whole)
+    assert ids.dtype == np.uint16
+
+
+@every_kind
+@given(text=st.text(sorted(set(TEXT)), max_size=200))
+def test_a_text_may_come_in_the_parts_that_its_tokenizer_takes(tokenizer, text):
+    if tokenizer.cuts == "none":
+        return
+    cut = last_cut(text, raw=tokenizer.cuts == "raw")
+    parts = [text[:cut], text[cut:]]
+    expected = tokenizer.encode(text, "none")
+    apart = [tokenizer.encode_documents([part.encode()]) for part in parts]
+    assert np.concatenate(apart).tolist() == expected
+    together = tokenizer.encode_documents([part.encode() for part in parts])
+    assert together.tolist() == expected
+
+
+def test_which_kinds_take_parts():
+    assert {name: tokenizer.cuts for name, tokenizer in ENCODERS.items()} == {
+        "byte-bpe": "any", "byte-bpe without an end": "any", "nfkc": "raw", "a regex": "none",
+        "char-bpe": "any", "word": "none", "char": "any", "char, lower": "raw",
+    }  # fmt: skip

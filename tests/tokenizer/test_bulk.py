@@ -572,3 +572,32 @@ def test_what_is_hard_to_cut_comes_a_megabyte_at_a_time():
     data = "".join(random.Random(0).choices(PARTS, k=150_000)).encode()
     for pattern in NAMED_PATTERNS:
         check(TOKENIZERS[pattern], data)
+
+
+@any_pattern
+@pytest.mark.parametrize("end_id", [None, 5])
+def test_documents_are_encoded_together_as_one_by_one(pattern, end_id, monkeypatch):
+    monkeypatch.setattr(bulk, "_LONG", 30)
+    monkeypatch.setattr(bulk, "WINDOW", 100)
+    tokenizer = TOKENIZERS[pattern]
+    for seed, text in enumerate(hard_texts(7, 60)):
+        rng = random.Random(seed)
+        documents = [text[: rng.randrange(1 + len(text))] for _ in range(rng.randrange(1, 12))]
+        parts: list[bytes | None] = []
+        expected: list[int] = []
+        for number, document in enumerate(documents):
+            parts += [None] * (number > 0) + [document.encode()]
+            expected += [end_id] * (number > 0 and end_id is not None)
+            expected += tokenizer._encode_runs(document.encode())
+        for bits in (16, 32):
+            found = encoder(tokenizer, bits).encode_parts(parts, end_id)
+            assert found.tolist() == expected
+            assert found.itemsize == bits // 8
+
+
+def test_no_document_is_no_id():
+    assert encoder(TOKENIZERS["gpt2"], 16).encode_parts([], 5).tolist() == []
+    assert encoder(TOKENIZERS["gpt2"], 16).encode_parts([b"", None, None, b""], 5).tolist() == [
+        5,
+        5,
+    ]

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import unicodedata
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -159,3 +161,54 @@ def test_a_damaged_vocab_json_is_refused_by_name(tmp_path, content, fault):
     assert str(file) in caught.value.message
     assert fault in caught.value.message
     assert "prepare-char" in caught.value.hint
+
+
+# ------------------------------------------------------------------- prepared texts, long texts
+
+
+@given(st.text(CHARACTERS), st.sampled_from(["none", "nfc", "nfkc"]), st.booleans())
+def test_a_prepared_text_is_known_and_comes_back_as_it_was_prepared(text, form, lowercase):
+    tokenizer = CharTokenizer.train([text], normalize=form, lowercase=lowercase)
+    prepared = text
+    for _ in range(2 if lowercase else 1):
+        prepared = prepared if form == "none" else unicodedata.normalize(form.upper(), prepared)
+        prepared = prepared.lower() if lowercase else prepared
+    prepared = prepared if form == "none" else unicodedata.normalize(form.upper(), prepared)
+    assert tokenizer.decode(tokenizer.encode(text)) == prepared
+    assert tokenizer.encode_to_numpy(text).tolist() == tokenizer.encode(text)
+
+
+def test_capital_letters_are_small_ones_with_lowercase_and_nothing_else_is():
+    tokenizer = CharTokenizer.train(["Ärger ΑΣ 12"], lowercase=True)
+    assert tokenizer.decode(tokenizer.encode("ÄRGER Ας 21")) == "ärger ας 21"
+    assert CharTokenizer.train(["Aa"]).itos == ["A", "a"]
+
+
+def test_what_prepares_a_text_is_kept_in_its_file(tmp_path):
+    CharTokenizer.train(["ÉE\u0301"], normalize="nfc", lowercase=True).save(tmp_path)
+    found = load_tokenizer(tmp_path)
+    assert (found.normalize, found.lowercase, found.itos) == ("nfc", True, ["é"])
+    assert found.encode("É") == found.encode("E\u0301") == [0]
+
+
+@pytest.mark.parametrize(("name", "value"), [("normalize", "nfd"), ("normalize", 3)])
+def test_a_file_with_a_normal_form_that_is_none_is_refused(tmp_path, name, value):
+    CharTokenizer("ab").save(tmp_path)
+    file = tmp_path / "vocab.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
+    with pytest.raises(TokenizerFileError, match="normalization"):
+        load_tokenizer(tmp_path)
+
+
+@given(st.text(CHARACTERS, min_size=1))
+def test_long_texts_are_looked_up_with_the_same_ids(text):
+    tokenizer = CharTokenizer(sorted(set(text)))
+    assert tokenizer.encode_to_numpy(text).tolist() == tokenizer.encode(text)
+    with pytest.raises(TokenizerError, match="not in the vocabulary"):
+        CharTokenizer(sorted(set(text) - {text[0]})).encode_to_numpy(text)
+
+
+def test_more_than_65536_characters_take_four_bytes():
+    tokenizer = CharTokenizer(map(chr, range(0x10000, 0x20100)))
+    assert tokenizer.encode_to_numpy("\U00020099").tolist() == [0x10099]
+    assert tokenizer.encode_to_numpy("").dtype == np.uint32

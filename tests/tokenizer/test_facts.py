@@ -27,7 +27,7 @@ def test_a_byte_bpe_tokenizer_tells_its_merges_its_pattern_and_its_longest_token
 
 def test_what_a_kind_does_not_have_is_none() -> None:
     facts = tokenizer_facts(CharTokenizer("ab\n"), 10)
-    assert (facts.merges, facts.pattern, facts.normalize) == (None, None, None)
+    assert (facts.merges, facts.pattern, facts.normalize) == (None, None, "none")
     assert [row.text for row in facts.longest] == ["a", "b", "\\n"]
     word = tokenizer_facts(WordTokenizer.train([TEXT], vocab_size=9), 10)
     assert word.merges is None

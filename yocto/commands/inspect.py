@@ -223,10 +223,14 @@ def _tokenizer_file(file: Path, tokenizer: BaseTokenizer, config: InspectConfig)
 def _beginning(corpus: TextConfig, separator: str) -> str:
     """The beginning of a text; "" where it has gone, or is no text any more."""
     try:
-        piece = next(open_texts(corpus.text_path, corpus, separator).parts(), "")
+        text = ""
+        for part in open_texts(corpus.text_path, corpus, separator).parts():
+            text += part
+            if len(text) >= _SAMPLE:
+                break
     except DataError:
         return ""
-    return piece[:_SAMPLE]
+    return text[:_SAMPLE]
 
 
 def _verification(

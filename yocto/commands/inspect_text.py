@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from yocto.config import InspectConfig, TextConfig
-from yocto.dataset.documents import open_texts
+from yocto.dataset.documents import Texts, open_texts
 from yocto.dataset.text import read_blocks
 from yocto.dataset.text_statistics import TextStatistics
 from yocto.errors import DataError
@@ -47,6 +47,8 @@ def inspect_text(path: Path, config: InspectConfig, progress: Progress) -> TextF
     knobs = TextConfig(text_key=config.text_key, text_column=config.text_column)
     texts = open_texts([path], knobs, hint="Check the path.")
     source = texts.sources[0]
+    if source.format == "json" and not _has_texts(texts):  # settings, say, not a corpus
+        source = replace(source, format="text")
     if source.format == "text" and not source.compression:
         _check_is_no_binary(path)
     size = path.stat().st_size
@@ -79,6 +81,14 @@ def inspect_text(path: Path, config: InspectConfig, progress: Progress) -> TextF
         frequent=rows,
         excerpt=statistics.beginning,
     )
+
+
+def _has_texts(texts: Texts) -> bool:
+    """Whether the first of its values has a text where it should be."""
+    try:
+        return next(texts.pieces(), None) is not None
+    except DataError:
+        return False
 
 
 def _check_is_no_binary(path: Path) -> None:
