@@ -11,7 +11,9 @@ import pytest
 from tiny import make_text
 
 from yocto.bench.encoders import ENCODERS, our_tokenizer
+from yocto.bench.file_encoders import FILE_ENCODERS
 from yocto.bench.job import Job, Unfit
+from yocto.bench.peers import IN_MEMORY
 from yocto.bench.trainers import TRAINERS
 from yocto.tokenizer.bpe import BPETokenizer
 from yocto.tokenizer.bpe_train import BPETrainer
@@ -30,7 +32,7 @@ def job(folder: Path, task: str, engine: str, pattern: str = "gpt2", threads: in
 
 
 def needs(engine: str) -> None:
-    if engine != "yocto" and find_spec(engine) is None:
+    if engine not in ("yocto", IN_MEMORY) and find_spec(engine) is None:
         pytest.skip(f"{engine} is not installed")
 
 
@@ -116,3 +118,33 @@ def test_a_job_comes_back_from_its_line(tmp_path: Path, text: str) -> None:
     assert Job.read(asked.line()) == asked
     assert asked.text == text
     assert hashlib.sha256(asked.data).digest() == hashlib.sha256(text.encode()).digest()
+
+
+# ---------------------------------------------------------------------------------- file to .bin
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("engine", [name for name in FILE_ENCODERS if name != IN_MEMORY])
+def test_a_file_encoder_leaves_the_ids_of_all_documents(
+    tmp_path: Path, engine: str, threads: int
+) -> None:
+    needs(engine)
+    documents = [make_text(i) + "It's 12 naïve cafés\r\n\n  in 日本語.\n" for i in (3, 40, 5)]
+    (tmp_path / "text.txt").write_bytes("<|endoftext|>\n".join(documents).encode())
+    tokenizer = BPETrainer(vocab_size=300, special_tokens=[]).train(documents)
+    tokenizer.save(tmp_path)
+    encoder = FILE_ENCODERS[engine](job(tmp_path, "file", engine, threads=threads))
+    encode = encoder.load()
+    expected = [i for document in documents for i in tokenizer.encode(document)]
+    for _ in range(2):  # a second pass takes the place of the first one's file
+        result = encode()
+        assert encoder.ids(result).tolist() == expected
+        digest = hashlib.sha256(np.array(expected, np.uint32).tobytes()).hexdigest()
+        assert encoder.identity(result) == (len(expected), digest)
+
+
+def test_the_same_text_in_memory_is_encoded_as_a_whole(tmp_path: Path, text: str) -> None:
+    tokenizer = BPETrainer(vocab_size=300, special_tokens=[]).train([text])
+    tokenizer.save(tmp_path)
+    encoder = FILE_ENCODERS[IN_MEMORY](job(tmp_path, "file", IN_MEMORY))
+    assert encoder.load()().tolist() == tokenizer.encode(text)

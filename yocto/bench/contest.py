@@ -55,6 +55,10 @@ class Contest:
         """One figure of each round."""
         return [float(answer[what]) for answer in self.answers[name]]
 
+    def most(self, name: str, what: str) -> float:
+        """The largest of one figure; 0 where it is not known."""
+        return max(float(answer[what] or 0) for answer in self.answers[name])
+
     def _drop(self, name: str, reason: str, left: int | None = None) -> None:
         if name == OURS:
             raise TokenizerError(f"yocto's own measurement failed: {reason}")

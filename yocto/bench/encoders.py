@@ -7,6 +7,7 @@ or parts) before the clock starts. Loading a tokenizer is not timed either.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -55,6 +56,11 @@ class Encoder(ABC):
             result = np.concatenate([np.asarray(part, dtype=np.uint32) for part in result])
         return np.asarray(result, dtype=np.uint32)
 
+    def identity(self, result: Any) -> tuple[int, str]:
+        """How many ids a pass gave, and the SHA-256 of them as uint32."""
+        ids = self.ids(result)
+        return len(ids), hashlib.sha256(ids.tobytes()).hexdigest()
+
 
 class Yocto(Encoder):
     """This engine, handed the text as bytes."""
@@ -85,6 +91,11 @@ class Tiktoken(Encoder):
     calls = ("encode_to_numpy(str)", "encode_to_numpy of parts in a thread pool")
 
     def prepare(self) -> None:
+        """Make what it takes, and cut the text."""
+        self.make: Make = self.maker()
+        self.parts = cut(self.job.text, 1 << 16)
+
+    def maker(self) -> Make:
         """Rank every token by its id, which is what tiktoken merges by."""
         import tiktoken
 
@@ -99,10 +110,9 @@ class Tiktoken(Encoder):
             raise Unfit(f"it can't normalize to {tokenizer.normalize}, as the tokenizer asks for")
         special = {"<|endoftext|>": max(tokenizer.vocab.values()) + 1}
         pattern = pattern_regex(tokenizer.pattern)
-        self.make: Make = lambda: tiktoken.Encoding(
+        return lambda: tiktoken.Encoding(
             "bench", pat_str=pattern, mergeable_ranks=tokenizer.vocab, special_tokens=special
         )
-        self.parts = cut(self.job.text, 1 << 16)
 
     def load(self) -> Pass:
         """A new Encoding; tiktoken caches nothing between calls."""

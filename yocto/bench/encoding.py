@@ -7,15 +7,15 @@ are "warm". An engine whose ids are not ours is out before anything is timed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
 
 from yocto.bench.contest import Answer, Contest
-from yocto.bench.encoders import ENCODERS
+from yocto.bench.encoders import ENCODERS, Encoder
 from yocto.bench.job import Job
-from yocto.bench.peers import OURS
+from yocto.bench.peers import IN_MEMORY, OURS
 from yocto.bench.session import Session
 from yocto.bench.timing import speed_ratio
 from yocto.utils.progress import Task
@@ -24,12 +24,14 @@ from yocto.utils.progress import Task
 @dataclass(frozen=True)
 class EncodeRow:
     """One engine on so many threads. MB: 10^6 bytes of UTF-8. A ratio is to yocto in the same
-    rounds: above 1 is quicker. reason: why there are no figures."""
+    rounds: above 1 is quicker. peak_mb: the most memory that its process held, 10^6 bytes. reason:
+    why there are no figures."""
 
     engine: str
     version: str | None
     threads: int
     call: str
+    peak_mb: float | None = None
     cold_mb_per_s: float | None = None
     cold_ratio: float | None = None
     warm_mb_per_s: float | None = None
@@ -44,6 +46,7 @@ def measure_encoding(
     text_bytes: int,
     rounds: int,
     task: Task,
+    encoders: Mapping[str, type[Encoder]] = ENCODERS,
 ) -> list[EncodeRow]:
     """A row for each engine, ours first. job: what an engine is asked to do."""
     contest = Contest(engines, rounds, task)
@@ -56,7 +59,7 @@ def measure_encoding(
             answer = sessions[name].ask()
             if name == OURS:
                 ours.update(answer)
-            return other_ids(ours, answer)
+            return None if name == IN_MEMORY else other_ids(ours, answer)
 
         contest.check(check)
         for name in contest.out:
@@ -65,13 +68,14 @@ def measure_encoding(
         contest.play(lambda name: sessions[name].ask())
 
     def row(name: str) -> EncodeRow:
-        call = ENCODERS[name].calls[threads > 1]
+        call = encoders[name].calls[threads > 1]
         if name in contest.out:
             reason = contest.out[name]
             return EncodeRow(name, contest.versions[name], threads, call, reason=reason)
         cold, warm = contest.seconds(name, "cold"), contest.seconds(name, "warm")
         return EncodeRow(
             name, contest.versions[name], threads, call,
+            peak_mb=contest.most(name, "peak_bytes") / 1e6,
             cold_mb_per_s=text_bytes / 1e6 / median(cold),
             cold_ratio=speed_ratio(contest.seconds(OURS, "cold"), cold),
             warm_mb_per_s=text_bytes / 1e6 / median(warm),

@@ -17,12 +17,13 @@ class Unfit(Exception):
 class Job:
     """One engine, one thread count, one text.
 
-    tokenizer: its tokenizer.json, which has no special tokens, for task "encode".
+    tokenizer: its tokenizer.json, which has no special tokens, for tasks "encode" and "file"; a
+    .bin file is written beside it.
     vocab_size, pattern (a regex, or a name): what to train, for task "train".
     core: to stay on, or None.
     """
 
-    task: Literal["encode", "train"]
+    task: Literal["encode", "file", "train"]
     engine: str
     threads: int
     core: int | None

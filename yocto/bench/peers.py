@@ -12,25 +12,26 @@ from yocto.config import nearest
 from yocto.errors import ConfigError
 
 OURS = "yocto"
+IN_MEMORY = "yocto, in memory"  # beside its way from file to file
 PEERS = ("gigatoken", "fastokens", "tiktoken", "rustbpe", "tokenizers")
 NOT_INSTALLED = "not installed: pip install 'yocto[bench]'"
 
 
-def chosen(names: Sequence[str] | None) -> list[str]:
+def chosen(names: Sequence[str] | None, among: Sequence[str] = PEERS) -> list[str]:
     """The peers of these names, all for None. Raises ConfigError for one that is unknown."""
     for name in names or ():
-        if name not in PEERS:
-            near = nearest(name, PEERS)
+        if name not in among:
+            near = nearest(name, among)
             raise ConfigError(
                 f"there is no peer {name!r}",
-                (f"Did you mean {near!r}? " if near else "") + f"There are {', '.join(PEERS)}.",
+                (f"Did you mean {near!r}? " if near else "") + f"There are {', '.join(among)}.",
             )
-    return [name for name in PEERS if names is None or name in names]
+    return [name for name in among if names is None or name in names]
 
 
 def version_of(name: str) -> str | None:
     """A package's version; None where it is not installed."""
-    if name == OURS:
+    if name in (OURS, IN_MEMORY):
         return __version__
     if find_spec(name) is None:
         return None

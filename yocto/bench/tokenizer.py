@@ -19,7 +19,8 @@ from yocto.bench.machine import Machine, usable_cores
 from yocto.bench.peers import OURS, chosen
 from yocto.bench.trainers import TRAINERS
 from yocto.bench.training import TrainRow, measure_training
-from yocto.config import BenchTokenizerConfig
+from yocto.config import BenchEncodeConfig, BenchTokenizerConfig
+from yocto.dataset.documents import read_documents
 from yocto.errors import TokenizerError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.bpe import BPETokenizer
@@ -60,7 +61,7 @@ def bench_tokenizer(config: BenchTokenizerConfig, text: str, progress: Progress)
     data = text.encode("utf-8")
     with TemporaryDirectory(prefix="yocto-bench-") as name:
         folder = Path(name)
-        tokenizer, source = _tokenizer(config, text, progress)
+        tokenizer, source = plain_tokenizer(config, text, progress)
         tokenizer.save(folder)
         (folder / "text.txt").write_bytes(data)
         job = _jobs(config, folder, tokenizer.pattern)
@@ -87,17 +88,19 @@ def bench_tokenizer(config: BenchTokenizerConfig, text: str, progress: Progress)
     )
 
 
-def _tokenizer(
-    config: BenchTokenizerConfig, text: str, progress: Progress
+def plain_tokenizer(
+    config: BenchTokenizerConfig | BenchEncodeConfig, text: str | Path, progress: Progress
 ) -> tuple[BPETokenizer, str]:
-    """The tokenizer that encodes, without special tokens, and where it is from."""
+    """The tokenizer that encodes, without special tokens, and where it is from. text: what it is
+    trained on if none is named: a text, or a file."""
     made: BaseTokenizer
     if config.tokenizer_path is not None:
         made, source = load_tokenizer(config.tokenizer_path), config.tokenizer_path
     else:
         progress.say(f"training a tokenizer of {config.vocab_size:,} tokens on the text")
         trainer = BPETrainer(vocab_size=config.vocab_size, special_tokens=[])
-        made, source = trainer.train([text], progress), "trained on the text"
+        texts = [text] if isinstance(text, str) else read_documents([text])
+        made, source = trainer.train(texts, progress), "trained on the text"
     if not isinstance(made, BPETokenizer):
         raise TokenizerError(
             f"{source} is a {made.kind} tokenizer, which the peers can't take",

@@ -13,11 +13,14 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from yocto.bench.job import Job, Unfit
 from yocto.bench.machine import peak_memory, pin
+
+if TYPE_CHECKING:
+    from yocto.bench.encoders import Encoder
 
 
 def main() -> None:
@@ -39,21 +42,30 @@ def main() -> None:
 def work(job: Job) -> Iterator[dict[str, Any]]:
     """The answers to a job."""
     pin(job.core)  # before anything counts cores
-    return encode(job) if job.task == "encode" else train(job)
+    return train(job) if job.task == "train" else encode(job)
 
 
 def encode(job: Job) -> Iterator[dict[str, Any]]:
     """The ids' identity, then rounds for as long as somebody asks."""
-    from yocto.bench.encoders import ENCODERS
     from yocto.bench.timing import cold_and_warm
 
-    encoder = ENCODERS[job.engine](job)
-    ids = encoder.ids(encoder.load()())
-    yield {"tokens": len(ids), "sha256": hashlib.sha256(ids.tobytes()).hexdigest()}
-    del ids
+    encoder = _encoders(job)[job.engine](job)
+    tokens, sha256 = encoder.identity(encoder.load()())
+    yield {"tokens": tokens, "sha256": sha256}
     while sys.stdin.readline():
         cold, warm = cold_and_warm(encoder.load)
-        yield {"cold": cold, "warm": warm}
+        yield {"cold": cold, "warm": warm, "peak_bytes": peak_memory()}
+
+
+def _encoders(job: Job) -> Mapping[str, type[Encoder]]:
+    """The engines for texts in memory, or for files."""
+    if job.task == "file":
+        from yocto.bench.file_encoders import FILE_ENCODERS
+
+        return FILE_ENCODERS
+    from yocto.bench.encoders import ENCODERS
+
+    return ENCODERS
 
 
 def train(job: Job) -> Iterator[dict[str, Any]]:

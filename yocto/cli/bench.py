@@ -10,6 +10,8 @@ from yocto.cli.render import print_json, write
 
 if TYPE_CHECKING:
     from yocto.bench.encoding import EncodeRow
+    from yocto.bench.files import FileBench
+    from yocto.bench.machine import Machine
     from yocto.bench.tokenizer import TokenizerBench
     from yocto.bench.training import TrainRow
 
@@ -21,9 +23,7 @@ def render_tokenizer(result: TokenizerBench, as_json: bool) -> None:
     if as_json:
         print_json(dataclasses.asdict(result))
         return
-    machine = result.machine
-    cores = f"{machine.cores} core" + ("s" if machine.cores != 1 else "")
-    write(f"{machine.cpu}, {cores}, {machine.system}, Python {machine.python}\n")
+    _write_machine(result.machine)
     rounds = f"{result.rounds} round" + ("s" if result.rounds != 1 else "")
     write(f"{result.text_bytes / 1e6:,.2f} MB of text, pattern {result.pattern}, {rounds}\n")
     if result.encode:
@@ -38,6 +38,28 @@ def render_tokenizer(result: TokenizerBench, as_json: bool) -> None:
     rows: list[EncodeRow | TrainRow] = [*result.encode, *result.train]
     for line in dict.fromkeys(f"{row.engine}: {row.reason}" for row in rows if row.reason):
         write(f"{line}\n")
+
+
+def render_files(result: FileBench, as_json: bool) -> None:
+    """Print what `yocto bench encode` measured."""
+    if as_json:
+        print_json(dataclasses.asdict(result))
+        return
+    _write_machine(result.machine)
+    rounds = f"{result.rounds} round" + ("s" if result.rounds != 1 else "")
+    write(f"{result.text_bytes / 1e6:,.2f} MB of text, pattern {result.pattern}, {rounds}\n")
+    write(f"\nFile to .bin with {result.vocab_size:,} tokens ({result.tokenizer})\n")
+    heads = ["", "threads", "cold MB/s", "× yocto", "warm MB/s", "× yocto", "peak MB"]
+    rows = [(row.threads, [*_encode_cells(row), _figure(row.peak_mb)]) for row in result.rows]
+    _table(heads, rows)
+    write("\n× yocto: how many times as quick as yocto in the same rounds\n")
+    for line in dict.fromkeys(f"{row.engine}: {row.reason}" for row in result.rows if row.reason):
+        write(f"{line}\n")
+
+
+def _write_machine(machine: Machine) -> None:
+    cores = f"{machine.cores} core" + ("s" if machine.cores != 1 else "")
+    write(f"{machine.cpu}, {cores}, {machine.system}, Python {machine.python}\n")
 
 
 def _encode_cells(row: EncodeRow) -> list[str]:

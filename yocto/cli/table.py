@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from yocto.config import (
+    BenchEncodeConfig,
     BenchTokenizerConfig,
     ChatConfig,
     Config,
@@ -125,5 +126,12 @@ COMMANDS = [
         ("yocto bench tokenizer --text-path mybook.txt",
          "yocto bench tokenizer --tokenizer-path data/token --only encode --peers tiktoken"),
         "yocto.cli.bench:render_tokenizer",
+    ),
+    Command(
+        "bench encode", BenchEncodeConfig,
+        "Time the way from a text file to a .bin file against others.",
+        ("yocto bench encode --text-path mybook.txt",
+         "yocto bench encode --tokenizer-path data/token --peers tiktoken --rounds 3"),
+        "yocto.cli.bench:render_files",
     ),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from yocto.config.commands import (
     DEFAULT_TEXT,
     END_OF_TEXT,
+    BenchEncodeConfig,
     BenchTokenizerConfig,
     ChatConfig,
     ConvertTokenizerConfig,
@@ -34,6 +35,7 @@ __all__ = [
     "DEFAULT_TEXT",
     "END_OF_TEXT",
     "FAMILIES",
+    "BenchEncodeConfig",
     "BenchTokenizerConfig",
     "ChatConfig",
     "Config",
