@@ -1,5 +1,7 @@
 """README's promises: its tree is the tracked tree, its commands exist as they are written."""
 
+import gzip
+import json
 import re
 import shlex
 import subprocess
@@ -132,6 +134,11 @@ def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yoct
     texts = {"data/philosophy.txt": 0, "mybook.txt": 1, "a.txt": 2, "b.txt": 3}
     for name, seed in texts.items():
         (tmp_path / name).write_text("Once, Courage is.\n" + make_text(150, seed), encoding="utf-8")
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "a.md").write_text(make_text(100, 5), encoding="utf-8")
+    with gzip.open(tmp_path / "corpus" / "b.jsonl.gz", "wt", encoding="utf-8") as file:
+        for i in range(30):
+            file.write(json.dumps({"body": {"text": make_text(10, i)}}) + "\n")
     (tmp_path / "prompt.txt").write_text("the river", encoding="utf-8")
     lines = shown_commands()
     assert len(lines) > 25

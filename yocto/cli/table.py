@@ -69,7 +69,7 @@ COMMANDS = [
     Command(
         "prepare-char", PrepareCharConfig,
         "Make a character vocabulary and token files of a text.",
-        ("yocto prepare-char", "yocto prepare-char --text-path mybook.txt"),
+        ("yocto prepare-char", "yocto prepare-char --text-path mybook.txt --lowercase"),
     ),
     Command(
         "train-tokenizer", TrainTokenizerConfig,
@@ -89,7 +89,10 @@ COMMANDS = [
     Command(
         "encode", EncodeConfig,
         "Make token files of a text, with a tokenizer.",
-        ("yocto encode", "yocto encode --text-path mybook.txt --out-dir data/mybook"),
+        ("yocto encode", "yocto encode --text-path mybook.txt --out-dir data/mybook",
+         "yocto encode --text-path corpus --text-key body.text --shard-tokens 100M "
+         "--out-dir data/shards",
+         "yocto encode --from-bin data/mybook --out-dir data/anew"),
     ),
     Command(
         "inspect", InspectConfig,
@@ -104,6 +107,7 @@ COMMANDS = [
         ("yocto train --mode token", "yocto train --mode char --minutes 2",
          "yocto train --n-layer 6 --n-embd 192 --set mlp=relu2",
          "yocto train --run-name token-1 --resume auto",
+         "yocto train --order sequential --respect-documents --data-dir data/shards",
          "yocto train --preset cpu-token --show-config"),
         effective="yocto.commands.train:effective",
     ),
