@@ -54,12 +54,12 @@ def run(config: QuickstartConfig, progress: Progress) -> Quickstart:
     if config.mode == "char":
         progress.say("1 of 3: the characters of the text")
         shown = prepare_char.run(
-            PrepareCharConfig(text_path=config.text_path, out_dir=folder), progress
+            PrepareCharConfig.from_dict({**config.reading(), "out_dir": folder}), progress
         ).summary()[:-1]
     else:
         progress.say("1 of 3: a tokenizer, learnt from the text, and the text in its tokens")
         shown = train_tokenizer.run(
-            TrainTokenizerConfig(text_path=config.text_path, out_dir=folder), progress
+            TrainTokenizerConfig.from_dict({**config.reading(), "out_dir": folder}), progress
         ).summary()[:-1]
         encoding = EncodeConfig(tokenizer_path=f"{folder}/tokenizer.json", out_dir=folder)
         shown += encode.run(encoding, progress).summary()

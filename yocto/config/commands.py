@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from yocto.config.knobs import Config, knob, path_knob
+from yocto.config.knobs import Config, knob, knobs, path_knob
 from yocto.config.model import ModelConfig
 from yocto.errors import ConfigError
 
@@ -37,6 +37,11 @@ class TextConfig(Config):
     errors: Literal["strict", "replace"] = knob(
         "strict", "Bytes that are no UTF-8: an error that tells where, or U+FFFD in their place."
     )
+
+    def reading(self) -> dict[str, Any]:
+        """Which text, and how, for the settings of another command: what the user set."""
+        names = {f.name for f in knobs(TextConfig)} & self.given
+        return {name: getattr(self, name) for name in sorted(names)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,10 +327,9 @@ class ChatConfig(GenerateConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuickstartConfig(Config):
+class QuickstartConfig(TextConfig):
     """Settings of `yocto quickstart`."""
 
-    text_path: tuple[str, ...] = path_knob((DEFAULT_TEXT,), "Text file; repeat it for several.")
     mode: Literal["char", "token"] = knob("token", "Train on characters or on tokens.")
     minutes: float = knob(3.0, "How long to train.", low=0.01, high=1e6)
     out_dir: str = path_knob("data/quickstart", "Folder for the tokenizer and the encoded text.")
