@@ -3,6 +3,7 @@ traceback, and nothing changed of what was there."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -153,7 +154,19 @@ MISTAKES = {
              write("u.txt", "text".encode("utf-16"))),
             ("Latin-1", "l.txt", ("l.txt is not valid UTF-8: byte 0xe9 at offset 3", "iconv"),
              write("l.txt", "caf\xe9 au lait".encode("latin-1"))),
-            ("a folder as", "data", ("data is a folder",), lambda home: 0),
+            ("a folder without", "empty", ("no text in the folder empty", ".txt, .md"),
+             lambda home: (home / "empty").mkdir()),
+            ("a glob without", "no-*.txt", ("no file matches no-*.txt", "--text-path"),
+             lambda home: 0),
+            ("a truncated", "t.txt.gz", ("t.txt.gz is cut off",),
+             write("t.txt.gz", gzip.compress(b"some text " * 999)[:40])),
+            ("a damaged", "d.txt.xz", ("d.txt.xz is damaged",), write("d.txt.xz", b"no archive")),
+            ("no JSON as", "j.jsonl", ("line 2 in j.jsonl is not valid JSON",),
+             write("j.jsonl", '{"text": "a"}\n{"text": \n')),
+            ("another key in", "k.jsonl", ("line 1 in k.jsonl has no 'text'; it has 'body'",
+             "--text-key body"), write("k.jsonl", '{"body": "a"}\n')),
+            ("another column in", "c.csv", ("c.csv has no column 'text'; it has 'a', 'b'",
+             "--text-column a"), write("c.csv", "a,b\n1,2\n")),
         ]
     },
     "a one-character corpus for prepare-char": Mistake(

@@ -414,7 +414,7 @@ def test_unknown_characters_in_a_prompt_are_named(at, char_project: Project, yoc
         (["train", "--mode", "char"], ["yocto prepare-char"]),
         (["encode"], ["yocto train-tokenizer"]),
         (["prepare-char", "--text-path", "none.txt"], ["no text file none.txt"]),
-        (["train-tokenizer", "--text-path", "."], ["folder"]),
+        (["train-tokenizer", "--text-path", "nothing/*.txt"], ["no file matches", "--text-path"]),
     ],
 )
 def test_what_is_missing_is_named_with_the_next_command(
