@@ -88,11 +88,13 @@ def _encode_text(
     read = text_config(config, folder)
     texts = open_corpus_text(read, tokenizer)
     check_outputs(target.folder, texts, tokenizer.kind, progress)
-    if config.resume and "-" in read.text_path:
+    is_stdin = "-" in read.text_path
+    if config.resume and is_stdin:
         raise DataError(
             "standard input can't be read from where it was", "Start anew, without --resume."
         )
-    return encode_texts(texts, tokenizer, replace(target, sources=sources_of(read)), progress)
+    target = replace(target, sources=sources_of(read), keep=not is_stdin)
+    return encode_texts(texts, tokenizer, target, progress)
 
 
 def _encode_tokens(

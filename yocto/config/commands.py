@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from yocto.config.knobs import Config, knob, path_knob
+from yocto.config.knobs import Config, knob, knobs, path_knob
 from yocto.config.model import ModelConfig
 from yocto.errors import ConfigError
 
@@ -149,6 +149,23 @@ class EncodeConfig(TextConfig):
         low=1, high=1024, default_text="all cores",
     )  # fmt: skip
     resume: bool = knob(False, "Go on where encoding into this folder was interrupted.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.from_bin is None:
+            if self.from_tokenizer is not None:
+                raise ConfigError(
+                    "from_tokenizer tells what made the files of from_bin, but that is not given",
+                    "Name their folder too: --from-bin data/old",
+                )
+            return
+        of_text = {f.name for f in knobs(TextConfig)} | {"val_ratio"}
+        if given := sorted(of_text & self.given):
+            raise ConfigError(
+                f"{' and '.join(given)} can't go with from_bin: what is there is decoded, and stays "
+                f"in the split where it is",
+                "Leave out one or the other.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -178,7 +178,7 @@ def _encode(
             if target.keep and time.monotonic() - saved > _SAVED:
                 save()
         if failures:
-            if target.keep and state.written:
+            if target.keep and state.place != BEGIN:
                 save()
             raise failures[0]
         for writer in writers.values():

@@ -89,7 +89,7 @@ class Work:
 
     def finished(self, tokenizer_sha256: str) -> Meta | None:
         """meta.json where this very work is done already, and nothing is under way."""
-        self._forget_done()
+        self._tidy()
         if any((folder / STATE_FILE).exists() for folder in self._folders()):
             return None
         if not (self.target / META_FILE).exists():
@@ -102,15 +102,21 @@ class Work:
         )
         return meta if same else None
 
-    def _forget_done(self) -> None:
-        """A state beside the files that meta.json tells of is of work that was done but for
-        deleting it."""
-        if (self.target / META_FILE).exists():
-            remove(self.target / STATE_FILE)
+    def _tidy(self) -> None:
+        """Delete what is left of work that is done: where meta.json stands beside a state, it is."""
+        if not (self.target / META_FILE).exists():
+            return
+        with suppress(OSError):
+            for name in (STATE_FILE, *OWN_FILES):  # half written when a kill came
+                for file in self.target.glob(f".{name}.*.tmp"):
+                    file.unlink()
+            (self.target / STATE_FILE).unlink(missing_ok=True)
+        if not (self.target / BESIDE / STATE_FILE).exists():
+            shutil.rmtree(self.target / BESIDE, ignore_errors=True)
 
     def begin(self, resume: bool, progress: Progress) -> WorkState:
         """The state to go on from; a new one where there is none, or without `resume`."""
-        self._forget_done()
+        self._tidy()
         for folder in self._folders():
             if not (folder / STATE_FILE).exists():
                 continue
@@ -214,11 +220,7 @@ class Work:
         fsync_dir(self.target)
         with suppress(OSError):
             (self.folder / STATE_FILE).unlink()
-            for name in (STATE_FILE, *OWN_FILES):  # half written when a kill came
-                for file in self.target.glob(f".{name}.*.tmp"):
-                    file.unlink()
-        if self.is_beside:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self._tidy()
 
 
 def _delete(folder: Path, names: Iterable[str]) -> None:
