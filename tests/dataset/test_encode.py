@@ -29,6 +29,7 @@ from yocto.config import END_OF_TEXT, TextConfig
 from yocto.dataset import encode as encode_module
 from yocto.dataset.documents import Texts, open_texts
 from yocto.dataset.encode import TokenMaker
+from yocto.dataset.text import PART
 from yocto.dataset.tokens import load_bin, read_meta
 from yocto.dataset.work import STATE_FILE
 from yocto.errors import DataError
@@ -473,7 +474,8 @@ def test_a_file_that_vanishes_is_told_and_the_work_goes_on_when_it_is_back(tmp_p
 
 def stopped(tmp_path: Path, path: Path, count: int = 12, **shape) -> None:
     """Work on a text in tmp_path/o that is stopped midway, with a state."""
-    with small(100, 30, 64), pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
+    # Parts as large as ever: how a document is split goes by the first one.
+    with small(100, PART, 64), pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
         patch.setattr(encode_module, "_SAVED", -1)
         write(tmp_path / "o", open_texts([path]), stopping_after(count), keep=True, **shape)
 
