@@ -472,10 +472,10 @@ def test_a_file_that_vanishes_is_told_and_the_work_goes_on_when_it_is_back(tmp_p
     assert files_in(tmp_path / "o") == files_in(tmp_path / "whole")
 
 
-def stopped(tmp_path: Path, path: Path, count: int = 12, **shape) -> None:
+def stopped(tmp_path: Path, path: Path, count: int = 12, part: int = PART, **shape) -> None:
     """Work on a text in tmp_path/o that is stopped midway, with a state."""
     # Parts as large as ever: how a document is split goes by the first one.
-    with small(100, PART, 64), pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
+    with small(100, part, 64), pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
         patch.setattr(encode_module, "_SAVED", -1)
         write(tmp_path / "o", open_texts([path]), stopping_after(count), keep=True, **shape)
 
@@ -551,7 +551,7 @@ def test_a_download_that_was_completed_meanwhile_goes_on(tmp_path):
 def test_one_document_that_got_longer_is_refused_as_it_would_be_cut_elsewhere(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("word after word " * 300)
-    stopped(tmp_path, path)
+    stopped(tmp_path, path, part=30)
     path.write_text("word after word " * 400)
     with pytest.raises(DataError, match="files have changed since"):
         write(tmp_path / "o", open_texts([path]), keep=True, resume=True)

@@ -141,7 +141,7 @@ def encode_texts(
     read = {name: getattr(c, name) for name in ("text_format", "text_key", "text_column", "errors")}
     settings = {
         **read, "document_separator": texts.separator, "val_ratio": target.val_ratio,
-        "shard_tokens": target.shard_tokens,
+        "shard_tokens": target.shard_tokens, "files": len(texts.sources), "file_bytes": texts.size,
     }  # fmt: skip
     target = replace(target, settings=settings, inputs=texts.identity())
     return encode_documents(texts, tokenizer, target, progress)

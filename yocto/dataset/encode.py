@@ -96,7 +96,7 @@ def write_dataset(
     if target.resume and (meta := work.finished(maker.sha256)):
         progress.notice(f"{target.folder} is encoded already: there is nothing to go on with")
         return meta
-    state = work.begin(target.resume, progress)
+    state = work.begin(target.resume, target.keep, progress)
     try:
         if not state.complete:
             _encode(documents, maker, target, work, state, progress)
@@ -119,7 +119,7 @@ def write_dataset(
         else:
             progress.notice(told)
         raise
-    work.publish(meta)
+    work.publish(state)
     _tell_share(meta, target.val_ratio, progress)
     _tell_unknown(state, progress)
     return meta

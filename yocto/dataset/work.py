@@ -34,7 +34,7 @@ class WorkState:
 
     plan: how documents are split, once that is known. place: in the text, behind all that `splits`
     count; split: of the document that goes on there; consumed: how much of the files lies before
-    it. complete: all files are finished.
+    it. complete: all files are finished. old: the files that they replace.
     """
 
     splits: dict[str, SplitState] = field(
@@ -45,6 +45,7 @@ class WorkState:
     split: str = "train"
     consumed: int = 0
     complete: bool = False
+    old: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, value: Any) -> WorkState:
@@ -56,7 +57,8 @@ class WorkState:
             raise ValueError("a place that can't be")
         if value["split"] not in SPLITS or not isinstance(place.inside, bool):
             raise ValueError("a split that can't be")
-        return cls(splits, plan, place, value["split"], consumed, value["complete"] is True)
+        old = [Path(name).name for name in value["old"]]
+        return cls(splits, plan, place, value["split"], consumed, value["complete"] is True, old)
 
     @property
     def written(self) -> int:
@@ -114,8 +116,9 @@ class Work:
         if not (self.target / BESIDE / STATE_FILE).exists():
             shutil.rmtree(self.target / BESIDE, ignore_errors=True)
 
-    def begin(self, resume: bool, progress: Progress) -> WorkState:
-        """The state to go on from; a new one where there is none, or without `resume`."""
+    def begin(self, resume: bool, keep: bool, progress: Progress) -> WorkState:
+        """The state to go on from; a new one where there is none, or without `resume`. keep:
+        whether a later call may go on."""
         self._tidy()
         for folder in self._folders():
             if not (folder / STATE_FILE).exists():
@@ -127,7 +130,10 @@ class Work:
                 self.is_worth_keeping = True
                 return state
             progress.notice(f"an encoding into {self.target} was interrupted; it starts anew")
-            _delete(folder, _names_in(folder / STATE_FILE))
+            left = _left_in(folder / STATE_FILE)
+            _delete(folder, left.names())
+            if left.old and not (self.target / META_FILE).exists():  # a kill while it was published
+                _delete(self.target, {*left.names(), *left.old})
         if resume:
             progress.notice(f"there is nothing in {self.target} to go on with: starting afresh")
         with making(self.target):
@@ -138,7 +144,11 @@ class Work:
             self.folder = self.target / BESIDE if is_taken else self.target
             shutil.rmtree(self.target / BESIDE, ignore_errors=True)
             self.folder.mkdir(exist_ok=True)
-        return WorkState()
+        state = WorkState()
+        if keep:  # else a kill before the first note would let old files seem to be the new ones
+            self.save(state)
+            self.is_worth_keeping = False
+        return state
 
     def _read(self, path: Path) -> WorkState:
         hint = "Start anew: the same command without --resume."
@@ -188,6 +198,10 @@ class Work:
         """All files are on the disk: note it, and write what else belongs to them. From here on
         nothing takes more space, so that no full disk is met halfway."""
         state.complete = True
+        if self.is_beside and (self.target / META_FILE).exists():
+            with suppress(DataError):  # a damaged one tells of nothing
+                splits = read_meta(self.target).splits.values()
+                state.old = [file.name for split in splits for file in split.files]
         self.save(state)
         for split in state.splits.values():
             name_files(self.folder, split)
@@ -202,19 +216,14 @@ class Work:
         finish(self.target)
         write_meta(self.folder, meta)
 
-    def publish(self, meta: Meta) -> None:
+    def publish(self, state: WorkState) -> None:
         """Put the finished files in the place of the old ones, and meta.json last: a kill in
         between leaves no files that don't match, and the state from which this is done again."""
-        names = {file.name for split in meta.splits.values() for file in split.files}
         if self.is_beside:
-            old: set[str] = set()
-            if (self.target / META_FILE).exists():
-                with suppress(DataError):  # a damaged one tells of nothing
-                    splits = read_meta(self.target).splits.values()
-                    old = {file.name for split in splits for file in split.files}
-            for name in (META_FILE, *sorted(old - names)):
+            names = state.names()
+            for name in (META_FILE, *sorted({*state.old} - {*names})):
                 remove(self.target / name)
-            for name in (*sorted(names), META_FILE):
+            for name in (*names, META_FILE):
                 with making(self.target / name), suppress(FileNotFoundError):  # moved before a kill
                     (self.folder / name).replace(self.target / name)
         fsync_dir(self.target)
@@ -236,11 +245,11 @@ def _delete(folder: Path, names: Iterable[str]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _names_in(path: Path) -> list[str]:
-    """The finished files that a state tells of; none where it is damaged."""
+def _left_in(path: Path) -> WorkState:
+    """The state in a file; one that tells of nothing where it is damaged."""
     with suppress(DataError, KeyError, TypeError, ValueError, AttributeError):
-        return WorkState.of(read_json(path, DataError)).names()
-    return []
+        return WorkState.of(read_json(path, DataError))
+    return WorkState()
 
 
 def _words(names: list[str]) -> str:
