@@ -132,6 +132,7 @@ def main(folder: Path, name: str, step: int) -> None:
                 print(f"line {count}: changed {sorted(differs)}")
         # To the end, maybe killed once more on the way.
         if "twice" in name:
+
             def dies_again(count: int = count, out: Path = out) -> None:
                 at_line(count // 2, lambda: os._exit(9))
                 scenario.run(out, resume=scenario.keep)

@@ -608,8 +608,15 @@ def test_random_stops_of_a_larger_corpus(tmp_path, seed):
         write(tmp_path / "whole", open_texts([path]), shard_tokens=100, keep=True)
         for _ in range(30):
             try:
-                write(tmp_path / "o", open_texts([path]), stopping_after(rng.randint(0, 20)),
-                      shard_tokens=100, keep=True, resume=True, workers=rng.randint(1, 3))
+                write(
+                    tmp_path / "o",
+                    open_texts([path]),
+                    stopping_after(rng.randint(0, 20)),
+                    shard_tokens=100,
+                    keep=True,
+                    resume=True,
+                    workers=rng.randint(1, 3),
+                )
             except Stop:
                 continue
         write(tmp_path / "o", open_texts([path]), shard_tokens=100, keep=True, resume=True)

@@ -154,12 +154,12 @@ class SplitWriter:
     def _do(self, call: Callable[..., Any], *arguments: Any) -> None:
         """Let the side thread do something; it may lie a little behind."""
         self._doing.append(self._side.submit(call, *arguments))
-        if len(self._doing) > 8:
-            self._doing.pop(0).result()
+        self._wait(8)
 
-    def _wait(self) -> None:
+    def _wait(self, may_wait: int = 0) -> None:
+        """Until no more than so many things are left for the side thread."""
         with making(self.folder / self._file_name):
-            while self._doing:
+            while len(self._doing) > may_wait:
                 self._doing.pop(0).result()
 
     def sync(self) -> None:

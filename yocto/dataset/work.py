@@ -53,7 +53,8 @@ class WorkState:
         splits = {name: SplitState.of(value["splits"][name]) for name in SPLITS}
         plan = None if value["plan"] is None else SplitPlan.of(value["plan"])
         place, consumed = Place(*value["place"]), value["consumed"]
-        if not all(type(n) is int and n >= 0 for n in (*place[:2], consumed)):
+        counts = (*place[:2], consumed)
+        if len(value["place"]) != 3 or not all(type(n) is int and n >= 0 for n in counts):
             raise ValueError("a place that can't be")
         if value["split"] not in SPLITS or not isinstance(place.inside, bool):
             raise ValueError("a split that can't be")
@@ -105,7 +106,7 @@ class Work:
         return meta if same else None
 
     def _tidy(self) -> None:
-        """Delete what is left of work that is done: where meta.json stands beside a state, it is."""
+        """Delete what is left of work that is done: where meta.json is beside a state, it is."""
         if not (self.target / META_FILE).exists():
             return
         with suppress(OSError):
