@@ -71,7 +71,8 @@ def test_gone_on_with_tokens_that_are_there_are_not_written_again(
             count(state, ids)
     w.sync()
     saved = copy.deepcopy(state)
-    w.write(np.arange(junk, dtype="uint16"))  # of which the saved state does not tell
+    # More, of which the saved state does not tell; but a file that is full is told of at once.
+    w.write(np.arange(min(junk, (limit or 99) - 1 - state.have), dtype="uint16"))
     w.close()
     w = writer(folder, saved, limit)
     for ids in [*([] if counted else before), *after]:

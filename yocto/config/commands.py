@@ -162,8 +162,8 @@ class EncodeConfig(TextConfig):
         of_text = {f.name for f in knobs(TextConfig)} | {"val_ratio"}
         if given := sorted(of_text & self.given):
             raise ConfigError(
-                f"{' and '.join(given)} can't go with from_bin: its documents are decoded, and each "
-                f"stays in its split",
+                f"{' and '.join(given)} can't go with from_bin: its documents are decoded, and "
+                f"each stays in its split",
                 "Leave out one or the other.",
             )
 
