@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yocto.dataset.encode import write_split
 from yocto.dataset.tokens import (
     FileMeta,
     Meta,
     SplitMeta,
+    TokenShards,
     bin_dtype,
+    bin_itemsize,
     load_bin,
     load_split,
+    look_through,
     read_meta,
     write_meta,
 )
@@ -25,11 +27,18 @@ from yocto.errors import DataError
 SHA = hashlib.sha256(b"tokenizer").hexdigest()
 
 
-def write_folder(folder, train, val=(), dtype="uint16", vocab_size=1000):
-    splits = {
-        name: write_split(folder / f"{name}.bin", [(np.array(ids, dtype), 7)], None, dtype)
-        for name, ids in (("train", train), ("val", val))
-    }
+def write_folder(folder, train, val=(), dtype="uint16", vocab_size=1000, shard=None):
+    """A folder of token files; shard: ids in each."""
+    splits = {}
+    for name, ids in (("train", list(train)), ("val", list(val))):
+        parts = [ids[i : i + shard] for i in range(0, len(ids), shard)] if shard else [ids]
+        files = []
+        for i, part in enumerate(parts):
+            path = folder / (f"{name}_{i:06d}.bin" if shard else f"{name}.bin")
+            path.write_bytes(np.array(part, np.dtype(dtype).newbyteorder("<")).tobytes())
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            files.append(FileMeta(path.name, len(part), digest))
+        splits[name] = SplitMeta(len(ids), 7, 1, files)
     write_meta(folder, Meta(dtype, vocab_size, None, SHA, splits, ["a.txt"], "encode"))
     return folder
 
@@ -40,48 +49,7 @@ def write_folder(folder, train, val=(), dtype="uint16", vocab_size=1000):
 )
 def test_ids_take_two_bytes_up_to_65536_tokens_and_four_above(vocab_size, dtype):
     assert bin_dtype(vocab_size) == dtype
-
-
-@given(
-    documents=st.lists(st.lists(st.integers(0, 65535), max_size=9), max_size=5),
-    end_id=st.none() | st.just(65535),
-    dtype=st.sampled_from(["uint16", "uint32"]),
-)
-def test_a_bin_holds_the_ids_exactly_with_end_ids_between_documents_only(
-    tmp_path_factory, documents, end_id, dtype
-):
-    path = tmp_path_factory.mktemp("bin") / "train.bin"
-    parts = [(np.array(ids, dtype), 3 * len(ids)) for ids in documents]
-    meta = write_split(path, parts, end_id, dtype)
-    expected = []
-    for i, ids in enumerate(documents):
-        expected += [end_id] * (i > 0 and end_id is not None) + ids
-    assert np.fromfile(path, "<u2" if dtype == "uint16" else "<u4").tolist() == expected
-    assert meta == SplitMeta(
-        tokens=len(expected),
-        bytes=3 * sum(map(len, documents)),
-        documents=len(documents),
-        files=[FileMeta("train.bin", len(expected), hashlib.sha256(path.read_bytes()).hexdigest())],
-    )
-
-
-def test_ids_are_little_endian_without_a_header(tmp_path):
-    write_split(tmp_path / "a.bin", [(np.array([1, 258], np.uint16), 2)], None, "uint16")
-    assert (tmp_path / "a.bin").read_bytes() == b"\x01\x00\x02\x01"
-    write_split(tmp_path / "b.bin", [(np.array([66051], np.uint32), 2)], None, "uint32")
-    assert (tmp_path / "b.bin").read_bytes() == b"\x03\x02\x01\x00"
-
-
-def test_an_id_that_does_not_fit_is_refused_and_no_file_is_left(tmp_path):
-    with pytest.raises(DataError, match="id 65536 does not fit into uint16"):
-        write_split(tmp_path / "a.bin", [(np.array([65536], np.uint32), 2)], None, "uint16")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_end_id_that_does_not_fit_is_refused(tmp_path):
-    parts = [(np.array([1], np.uint32), 1)] * 2
-    with pytest.raises(DataError, match="id 70000 does not fit into uint16"):
-        write_split(tmp_path / "a.bin", parts, 70000, "uint16")
+    assert bin_itemsize(vocab_size) == np.dtype(dtype).itemsize
 
 
 # ---------------------------------------------------------------------------------------- reading
@@ -188,7 +156,12 @@ DAMAGES = {
     "no val": (damage("splits", "val", DELETED), "wrong type"),
     "a split that is null": (damage("splits", "train", None), "damaged"),
     "a split without tokens": (damage("splits", "train", "tokens", DELETED), "tokens"),
-    "a split with more": (damage("splits", "train", "lines", 5), "lines"),
+    "a file with more": (damage("splits", "train", "files", 0, "lines", 5), "lines"),
+    "a split without files": (damage("splits", "train", "files", []), "other tokens than"),
+    "a split with another checksum": (damage("splits", "train", "sha256", ""), "checksum"),
+    "sources that are no texts": (damage("sources", [5]), "wrong type"),
+    "no settings": (damage("settings", DELETED), "settings"),
+    "an end id that is a text": (damage("end_id", "5"), "wrong type"),
     "a negative count": (damage("splits", "train", "tokens", -1), "not a whole number"),
     "a count that is a fraction": (damage("splits", "train", "bytes", 1.5), "whole number"),
     "a count that is a text": (damage("splits", "train", "documents", "1"), "whole number"),
@@ -246,14 +219,76 @@ def test_load_bin_refuses_a_missing_file_and_an_odd_number_of_bytes(tmp_path):
 
 
 def test_an_id_that_is_not_in_the_vocabulary_is_refused(tmp_path):
-    meta = Meta(
-        "uint16",
-        300,
-        "0" * 64,
-        {"train": SplitMeta(4, 4, 1, ""), "val": SplitMeta(0, 0, 0, "")},
-        [],
-        "encode",
-    )
-    np.array([1, 2, 300, 3], "<u2").tofile(tmp_path / "train.bin")
-    with pytest.raises(DataError, match="id 300"):
-        load_split(tmp_path, "train", meta)
+    write_folder(tmp_path, [1, 2, 300, 3], vocab_size=300)
+    with pytest.raises(DataError, match="id 300 is not below 300"):
+        load_split(tmp_path, "train", read_meta(tmp_path))
+
+
+def test_an_altered_file_is_refused_by_name(tmp_path):
+    write_folder(tmp_path, range(10), [1, 2], shard=4)
+    (tmp_path / "train_000001.bin").write_bytes(b"\7\0" * 4)
+    with pytest.raises(DataError, match=r"train_000001\.bin is altered"):
+        load_split(tmp_path, "train", read_meta(tmp_path))
+    with pytest.raises(DataError, match=r"train_000001\.bin is altered"):
+        load_bin(tmp_path / "train_000001.bin")
+    assert load_bin(tmp_path / "train_000000.bin").tolist() == [0, 1, 2, 3]
+    assert load_split(tmp_path, "val", read_meta(tmp_path)).tolist() == [1, 2]
+
+
+def test_files_that_take_long_to_look_through_are_not(tmp_path, monkeypatch):
+    write_folder(tmp_path, range(10))
+    (tmp_path / "train.bin").write_bytes(b"\7\0" * 10)
+    monkeypatch.setattr("yocto.dataset.tokens.CHECKED", 19)
+    assert load_split(tmp_path, "train", read_meta(tmp_path)).tolist() == [7] * 10
+    assert load_bin(tmp_path / "train.bin").tolist() == [7] * 10
+
+
+@given(st.lists(st.integers(0, 999), max_size=40), st.sampled_from(["uint16", "uint32"]),
+       st.integers(1, 9))  # fmt: skip
+def test_looking_through_a_file_finds_its_highest_id_and_checksum(
+    tmp_path_factory, ids, dtype, block
+):
+    path = tmp_path_factory.mktemp("look") / "a.bin"
+    path.write_bytes(np.array(ids, np.dtype(dtype).newbyteorder("<")).tobytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("yocto.dataset.tokens._BLOCK", 4 * block)
+        found = look_through(path, dtype)
+    assert found == (max(ids, default=-1), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+# ---------------------------------------------------------------------------------------- shards
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 999), max_size=6), min_size=1, max_size=6),
+    st.integers(-5, 40),
+    st.integers(-5, 40),
+)
+def test_several_arrays_are_sliced_as_one(parts, start, stop):
+    tokens = TokenShards([np.array(part, np.uint16) for part in parts])
+    whole = [i for part in parts for i in part]
+    assert len(tokens) == len(whole)
+    assert tokens[start:stop].tolist() == whole[start:stop]
+    assert tokens[:].tolist() == whole
+    assert tokens[start:stop].dtype == tokens.dtype == np.uint16
+
+
+def test_a_split_in_several_files_is_one_sequence(tmp_path):
+    write_folder(tmp_path, range(10), shard=4)
+    meta = read_meta(tmp_path)
+    tokens = load_split(tmp_path, "train", meta)
+    assert isinstance(tokens, TokenShards)
+    assert (len(tokens), tokens[2:9].tolist()) == (10, [2, 3, 4, 5, 6, 7, 8])
+    assert len(load_split(tmp_path, "val", meta)) == 0
+    digests = "".join(file.sha256 for file in meta.splits["train"].files)
+    assert meta.splits["train"].sha256 == hashlib.sha256(digests.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["../train.bin", "a/train.bin", "train.txt", "", 5])
+def test_a_file_of_a_strange_name_is_refused(tmp_path, name):
+    path = write_folder(tmp_path, [1, 2, 3]) / "meta.json"
+    content = json.loads(path.read_text())
+    content["splits"]["train"]["files"][0]["name"] = name
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="damaged"):
+        read_meta(tmp_path)

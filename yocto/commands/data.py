@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 import stat
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from yocto.dataset.documents import Documents, Texts, open_texts
 from yocto.dataset.encode import Target, TokenMaker, write_dataset
 from yocto.dataset.sources import find_text
 from yocto.dataset.streams import kept
-from yocto.dataset.tokens import Ids, Meta
+from yocto.dataset.tokens import Meta
 from yocto.errors import ConfigError, DataError, TokenizerError
 from yocto.tokenizer.base import CORPUS_FILE, TOKENIZER_FILES, BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
@@ -37,7 +36,9 @@ def check_outputs(folder: Path, texts: Texts | None, kind: str, progress: Progre
     come, and say which other kind of tokenizer makes room."""
     outputs = {(folder / name).resolve() for name in OUTPUTS}
     for source in texts.sources if texts else ():
-        if source.is_file and Path(source.path).resolve() in outputs:
+        path = Path(source.path).resolve()
+        is_bin = path.suffix == ".bin" and path.parent == folder.resolve()  # a shard, maybe
+        if source.is_file and (is_bin or path in outputs):
             raise DataError(
                 f"{source.path} would be overwritten", "Choose another folder: --out-dir"
             )
@@ -140,7 +141,7 @@ def encode_texts(
     read = {name: getattr(c, name) for name in ("text_format", "text_key", "text_column", "errors")}
     settings = {
         **read, "document_separator": texts.separator, "val_ratio": target.val_ratio,
-        "shard_tokens": target.shard_tokens,
+        "shard_tokens": target.shard_tokens, "files": len(texts.sources), "file_bytes": texts.size,
     }  # fmt: skip
     target = replace(target, settings=settings, inputs=texts.identity())
     return encode_documents(texts, tokenizer, target, progress)
@@ -150,31 +151,14 @@ def encode_documents(
     documents: Documents, tokenizer: BaseTokenizer, target: Target, progress: Progress
 ) -> Meta:
     """Write the token files of documents; the tokenizer's encode goes to the dataset's writer."""
-    unknown = total = 0
-    lock = threading.Lock()
-
-    def encode(parts: Sequence[bytes | None]) -> Ids:
-        nonlocal unknown, total
-        ids = tokenizer.encode_documents(parts)
-        if tokenizer.unk_id is not None:
-            found = int((ids == tokenizer.unk_id).sum())
-            with lock:
-                unknown, total = unknown + found, total + len(ids)
-        return ids
-
     tokenizer.expect(documents.size, progress.say)
-    maker = TokenMaker(encode, tokenizer.vocab_size, tokenizer.end_id, tokenizer.sha256)
+    maker = TokenMaker(
+        tokenizer.encode_documents, tokenizer.vocab_size, tokenizer.end_id, tokenizer.sha256,
+        tokenizer.unk_id,
+    )  # fmt: skip
     if not tokenizer.threads_help:
         target = replace(target, workers=1)
-    meta = write_dataset(documents, maker, target, progress)
-    if unknown:
-        share = max(0.0001, unknown / total)
-        progress.notice(
-            f"{share:.2%} of the tokens are <unk>: this tokenizer does not know them, "
-            f"and bits per byte leave out what they hide. A larger --vocab-size helps; byte-bpe "
-            f"knows any text"
-        )
-    return meta
+    return write_dataset(documents, maker, target, progress)
 
 
 def sources_of(config: TextConfig) -> list[str]:

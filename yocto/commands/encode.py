@@ -74,7 +74,7 @@ def run(config: EncodeConfig, progress: Progress) -> Encoded:
         shard_tokens=config.shard_tokens, workers=config.workers or available_cores(),
         keep=True, resume=config.resume,
         # So that the folder is all that train needs.
-        finish=lambda: None if own else tokenizer.save(out_dir),
+        finish=lambda folder: None if own else tokenizer.save(folder),
     )  # fmt: skip
     encode = _encode_tokens if config.from_bin else _encode_text
     with writing(out_dir):
@@ -88,11 +88,13 @@ def _encode_text(
     read = text_config(config, folder)
     texts = open_corpus_text(read, tokenizer)
     check_outputs(target.folder, texts, tokenizer.kind, progress)
-    if config.resume and "-" in read.text_path:
+    is_stdin = "-" in read.text_path
+    if config.resume and is_stdin:
         raise DataError(
             "standard input can't be read from where it was", "Start anew, without --resume."
         )
-    return encode_texts(texts, tokenizer, replace(target, sources=sources_of(read)), progress)
+    target = replace(target, sources=sources_of(read), keep=not is_stdin)
+    return encode_texts(texts, tokenizer, target, progress)
 
 
 def _encode_tokens(
@@ -128,11 +130,11 @@ def _encode_tokens(
         return old.decode_bytes([*before, *ids.tolist()])[len(old.decode_bytes(before)) :]
 
     documents = TokenDocuments(folder, decode, old.vocab_size, end_id, cuts=tokenizer.cuts)
-    settings = {"from_bin": str(folder), "shard_tokens": target.shard_tokens}
-    target = replace(
-        target, val_ratio=0.0, sources=[str(folder)], settings=settings,
-        inputs=documents.identity(),
-    )  # fmt: skip
+    settings = {
+        "from_bin": str(folder), "from_sha256": documents.sha256(),
+        "shard_tokens": target.shard_tokens,
+    }  # fmt: skip
+    target = replace(target, val_ratio=0.0, sources=[str(folder)], settings=settings, inputs=[])
     return encode_documents(documents, tokenizer, target, progress)
 
 

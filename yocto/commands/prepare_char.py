@@ -40,7 +40,7 @@ def run(config: PrepareCharConfig, progress: Progress) -> Prepared:
     with writing(out_dir):
         target = Target(
             out_dir, config.val_ratio, sources_of(config), "prepare-char",
-            finish=lambda: tokenizer.save(out_dir),
+            finish=tokenizer.save,
         )  # fmt: skip
         meta = encode_texts(texts, tokenizer, target, progress)
     return Prepared.of(out_dir, meta, began)

@@ -155,6 +155,23 @@ class EncodeConfig(TextConfig):
     )  # fmt: skip
     resume: bool = knob(False, "Go on where encoding into this folder was interrupted.")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.from_bin is None:
+            if self.from_tokenizer is not None:
+                raise ConfigError(
+                    "from_tokenizer tells what made the files of from_bin, but that is not given",
+                    "Name their folder too: --from-bin data/old",
+                )
+            return
+        of_text = {f.name for f in knobs(TextConfig)} | {"val_ratio"}
+        if given := sorted(of_text & self.given):
+            raise ConfigError(
+                f"{' and '.join(given)} can't go with from_bin: its documents are decoded, and "
+                f"each stays in its split",
+                "Leave out one or the other.",
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertTokenizerConfig(Config):

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from yocto.dataset.documents import BEGIN, Documents, Piece, Place
 from yocto.dataset.shards import SplitWriter
 from yocto.dataset.split import SPLITS, plan_split
@@ -36,13 +38,14 @@ class TokenMaker:
     """What writing token files has to know of a tokenizer, which this layer does not import.
 
     encode: the ids of texts in UTF-8, which are taken as plain, and end_id for each None between
-    them. May be called by several threads at once.
+    them. May be called by several threads at once. unk_id: stands for what the vocabulary lacks.
     """
 
     encode: Callable[[Sequence[bytes | None]], Ids]
     vocab_size: int
     end_id: int | None
     sha256: str
+    unk_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class Target:
     shard_tokens: of each file; None: one file for each split. workers: threads that encode.
     keep: what is encoded when something goes wrong stays, and the next call with resume goes on.
     settings: what decides the tokens besides the tokenizer, told in meta.json. inputs: what must
-    not have changed when the work goes on. finish: called before meta.json is written.
+    not have changed when the work goes on. finish: writes into a folder what else belongs to the
+    files; called before meta.json is written.
     """
 
     folder: Path
@@ -65,7 +69,7 @@ class Target:
     resume: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     inputs: Any = None
-    finish: Callable[[], None] = lambda: None
+    finish: Callable[[Path], None] = lambda folder: None
 
 
 @dataclass
@@ -92,31 +96,32 @@ def write_dataset(
     if target.resume and (meta := work.finished(maker.sha256)):
         progress.notice(f"{target.folder} is encoded already: there is nothing to go on with")
         return meta
-    state = work.begin(target.resume, progress)
+    state = work.begin(target.resume, target.keep, progress)
     try:
         if not state.complete:
             _encode(documents, maker, target, work, state, progress)
-        work.completed(state)
         if not state.splits["train"].documents:
             raise DataError(
                 "no text is left to train on", "Name a longer text, or a smaller --val-ratio."
             )
+        meta = Meta(
+            bin_dtype(maker.vocab_size), maker.vocab_size, maker.end_id, maker.sha256,
+            {name: split.meta() for name, split in state.splits.items()},
+            list(target.sources), target.made_by, target.settings,
+        )  # fmt: skip
+        work.complete(state, meta, target.finish)
     except BaseException as error:
         told = "What is encoded is kept: the same command with --resume goes on."
         if not target.keep or not work.is_worth_keeping:
-            work.discard()
+            work.discard(state)
         elif isinstance(error, YoctoError):
             error.hint = f"{error.hint} {told}".strip()
         else:
             progress.notice(told)
         raise
-    meta = Meta(
-        bin_dtype(maker.vocab_size), maker.vocab_size, maker.end_id, maker.sha256,
-        {name: split.meta() for name, split in state.splits.items()},
-        list(target.sources), target.made_by, target.settings,
-    )  # fmt: skip
-    work.publish(meta, target.finish)
+    work.publish(state)
     _tell_share(meta, target.val_ratio, progress)
+    _tell_unknown(state, progress)
     return meta
 
 
@@ -138,7 +143,7 @@ def _encode(
     progress: Progress,
 ) -> None:
     if state.plan is None:
-        with progress.task("looking through the text", documents.size, "byte") as task:
+        with progress.task("looking through the text", documents.size or None, "byte") as task:
             state.plan = plan_split(documents, target.val_ratio, task)
     saved = time.monotonic()
     failures: list[YoctoError] = []
@@ -158,32 +163,39 @@ def _encode(
                 work.folder, name, dtype, target.shard_tokens, state.splits[name], save
             )
             held.callback(writers[name].close)
-        task = held.enter_context(progress.task("encoding", documents.size, "byte"))
+        speed = _Speed(
+            held.enter_context(
+                progress.task("encoding", documents.size or None, "byte", state.consumed)
+            )
+        )
         batches = held.enter_context(closing(_batches(documents, state, failures)))
-        speed = _Speed(task)
-        for batch, made in _encoded(batches, maker, target.workers):
+        encoded = held.enter_context(closing(_encoded(batches, maker, target.workers)))
+        for batch, made in encoded:
             for name, ids in made.items():
                 writers[name].write(ids)
-            _count(state, batch, made)
-            speed.tell(batch.consumed)
+            speed.tell(batch.consumed - state.consumed, batch.size)
+            _count(state, batch, made, maker.unk_id)
             if target.keep and time.monotonic() - saved > _SAVED:
                 save()
         if failures:
-            save()
+            if target.keep and state.place != BEGIN:
+                save()
             raise failures[0]
         for writer in writers.values():
             writer.finish()
-        state.complete = True
 
 
-def _count(state: WorkState, batch: _Batch, made: dict[str, Ids]) -> None:
+def _count(state: WorkState, batch: _Batch, made: dict[str, Ids], unk_id: int | None) -> None:
     """A batch is written: the work would go on behind it."""
-    for name, split in state.splits.items():
+    for name, ids in made.items():
+        split = state.splits[name]
         added_bytes, added_documents = batch.counts[name]
-        split.tokens += len(made[name]) if name in made else 0
+        split.tokens += len(ids)
         split.bytes += added_bytes
         split.documents += added_documents
-    state.place, state.split = batch.place, batch.split
+        if unk_id is not None:
+            split.unknown += int(np.count_nonzero(ids == unk_id))
+    state.place, state.split, state.consumed = batch.place, batch.split, batch.consumed
 
 
 def _batches(
@@ -236,7 +248,7 @@ def _next(pieces: Iterator[Piece], failures: list[YoctoError]) -> Piece | None:
 
 def _encoded(
     batches: Iterator[_Batch], maker: TokenMaker, workers: int
-) -> Iterator[tuple[_Batch, dict[str, Ids]]]:
+) -> Generator[tuple[_Batch, dict[str, Ids]], None, None]:
     """Batches with their ids by split, in order. With one worker all is done in this thread."""
 
     def encode(batch: _Batch) -> dict[str, Ids]:
@@ -277,17 +289,16 @@ class _Speed:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._began = time.monotonic()
-        self._first: int | None = None
-        self._done = 0
+        self._encoded = 0
 
-    def tell(self, consumed: int) -> None:
-        """So many bytes of the files are done."""
-        self._task.advance(consumed - self._done)
-        self._first = consumed if self._first is None else self._first
-        self._done = consumed
+    def tell(self, consumed: int, encoded: int) -> None:
+        """So many more bytes of the files are done, and so many of text."""
+        if consumed > 0:  # where reading has gone on, its first bytes may be known already
+            self._task.advance(consumed)
+        self._encoded += encoded
         seconds = time.monotonic() - self._began
         if seconds > 0:
-            self._task.status(f"{(consumed - self._first) / seconds / 1e6:,.0f} MB/s")
+            self._task.status(f"{self._encoded / seconds / 1e6:,.1f} MB/s")
 
 
 def _tell_share(meta: Meta, val_ratio: float, progress: Progress) -> None:
@@ -298,4 +309,16 @@ def _tell_share(meta: Meta, val_ratio: float, progress: Progress) -> None:
         progress.notice(
             f"{share:.0%} of the text validates, not {val_ratio:.0%}: a document goes whole to one "
             f"split or the other, and there are only {train.documents + val.documents}"
+        )
+
+
+def _tell_unknown(state: WorkState, progress: Progress) -> None:
+    """Say so where the tokenizer does not know the text."""
+    splits = state.splits.values()
+    if unknown := sum(split.unknown for split in splits):
+        share = max(0.0001, unknown / sum(split.tokens for split in splits))
+        progress.notice(
+            f"{share:.2%} of the tokens are <unk>: this tokenizer does not know them, "
+            f"and bits per byte leave out what they hide. A larger --vocab-size helps; byte-bpe "
+            f"knows any text"
         )

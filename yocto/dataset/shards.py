@@ -30,24 +30,26 @@ class SplitState:
     """One split.
 
     tokens, bytes, documents: what of the text is encoded that lies before the place where reading
-    goes on. files: those that are finished. have: tokens that the unfinished one has on the disk.
-    (Files may be ahead of the place: then the first tokens that come are there already.)
+    goes on; unknown: those tokens that stand for what the vocabulary lacks. files: those that are
+    finished. have: tokens that the unfinished one has on the disk. (Files may be ahead of the
+    place: then the first tokens that come are there already.)
     """
 
     tokens: int = 0
     bytes: int = 0
     documents: int = 0
+    unknown: int = 0
     files: list[FileMeta] = field(default_factory=list)
     have: int = 0
 
     @classmethod
     def of(cls, value: Any) -> SplitState:
         """The state that JSON tells of. Raises ValueError, KeyError or TypeError."""
-        counts = [value[name] for name in ("tokens", "bytes", "documents", "have")]
+        files = [file_meta(file) for file in value["files"]]
+        state = cls(**{**value, "files": files})
+        counts = (state.tokens, state.bytes, state.documents, state.unknown, state.have)
         if not all(type(count) is int and 0 <= count < 1 << 63 for count in counts):
             raise ValueError("a count is not a whole number")
-        files = [file_meta(file) for file in value["files"]]
-        state = cls(counts[0], counts[1], counts[2], files, counts[3])
         if state.written < state.tokens:
             raise ValueError("more tokens are counted than are written")
         return state
@@ -90,6 +92,8 @@ class SplitWriter:
         self._unflushed = 0
         self._digest = hashlib.sha256()
         name_files(folder, state)
+        for file in state.files:
+            check_size(folder / file.name, file.tokens * self._dtype.itemsize)
         self._is_finished = shard_tokens is None and bool(state.files)
         if not self._is_finished:
             self._open()
@@ -108,15 +112,13 @@ class SplitWriter:
         """Open the unfinished file behind what the state tells of."""
         self._digest = hashlib.sha256()
         size = self._tokens * self._dtype.itemsize
+        if size:
+            check_size(self._part, size, or_more=True)
         with making(self._part):
             self._file = self._part.open("r+b" if size else "wb", buffering=0)
             left = size
             while left:
                 data = self._file.read(min(left, _BLOCK))
-                if not data:
-                    raise DataError(
-                        f"{self._part} is shorter than it was", "Start anew, without --resume."
-                    )
                 self._digest.update(data)
                 left -= len(data)
             self._file.truncate(size)
@@ -152,12 +154,12 @@ class SplitWriter:
     def _do(self, call: Callable[..., Any], *arguments: Any) -> None:
         """Let the side thread do something; it may lie a little behind."""
         self._doing.append(self._side.submit(call, *arguments))
-        if len(self._doing) > 8:
-            self._doing.pop(0).result()
+        self._wait(8)
 
-    def _wait(self) -> None:
+    def _wait(self, may_wait: int = 0) -> None:
+        """Until no more than so many things are left for the side thread."""
         with making(self.folder / self._file_name):
-            while self._doing:
+            while len(self._doing) > may_wait:
                 self._doing.pop(0).result()
 
     def sync(self) -> None:
@@ -201,6 +203,14 @@ def name_files(folder: Path, state: SplitState) -> None:
         if part.exists():
             with making(folder / file.name):
                 part.replace(folder / file.name)
+
+
+def check_size(path: Path, size: int, or_more: bool = False) -> None:
+    """Raise a DataError where a file that was written is not what it was."""
+    found = path.stat().st_size if path.is_file() else -1
+    if found < size or (found > size and not or_more):
+        what = "is gone" if found < 0 else f"has {found:,} bytes, not {size:,} as it had"
+        raise DataError(f"{path} {what}", "Start anew: the same command without --resume.")
 
 
 def part_file(folder: Path, name: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -44,9 +44,9 @@ class SplitPlan:
         """The split of the document that begins with this piece."""
         return piece.split or ("val" if draw(piece.data) < self.limit else "train")
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
-        return asdict(self)
+    def is_of_all(self, val_ratio: float) -> bool:
+        """Whether all documents had to be known for it, not only the first few."""
+        return self.cut is not None or self.limit != val_ratio
 
     @classmethod
     def of(cls, value: Any) -> Self:
@@ -66,25 +66,26 @@ def plan_split(texts: Documents, val_ratio: float, task: Task) -> SplitPlan:
     """
     if val_ratio == 0:
         return SplitPlan(0.0)
-    draws: list[float] = []
+    count, low, high = 0, 1.0, 0.0  # of the draws
     only = _Document()  # the first one, in case there is no other
     place, consumed = BEGIN, 0
     for piece in texts.pieces():
         if piece.split:  # that is decided already
             return SplitPlan(0.0)
         if piece.starts:
-            draws.append(draw(piece.data))
-            if len(draws) > 1 and min(draws) < val_ratio <= max(draws):
+            drawn = draw(piece.data)
+            count, low, high = count + 1, min(low, drawn), max(high, drawn)
+            if count > 1 and low < val_ratio <= high:
                 return SplitPlan(val_ratio)
-        if len(draws) == 1:
+        if count == 1:
             only.add(piece.data, place)
         place = piece.place
         task.advance(texts.consumed - consumed)
         consumed = texts.consumed
-    if len(draws) == 1:
+    if count == 1:
         return SplitPlan(0.0, only.cut(texts, val_ratio))
     # Chance left a split empty; the nearest document is moved there.
-    return SplitPlan(min(max(val_ratio, min(draws) + 1e-12), max(draws)))
+    return SplitPlan(min(max(val_ratio, low + 1e-12), high))
 
 
 class _Document:

@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yocto.errors import DataError
-from yocto.utils.files import read_json, sha256_file, write_json
+from yocto.utils.files import read_json, write_json
 
 FORMAT = "yocto-tokens"
 VERSION = 1
 META_FILE = "meta.json"
 
 CHECKED = 1 << 30  # bytes of a split whose checksums take about a second; longer ones go unchecked
+_BLOCK = 1 << 20  # bytes read at once
 _HINT = "Encode the text anew: yocto encode, or yocto prepare-char."
 
 Ids = NDArray[Any]  # 1-D, uint16 or uint32
@@ -94,6 +95,11 @@ class Meta:
 def bin_dtype(vocab_size: int) -> str:
     """The dtype of ids below vocab_size."""
     return "uint16" if vocab_size <= 1 << 16 else "uint32"
+
+
+def bin_itemsize(vocab_size: int) -> int:
+    """Bytes of an id below vocab_size."""
+    return np.dtype(bin_dtype(vocab_size)).itemsize
 
 
 # ------------------------------------------------------------------------------------- meta.json
@@ -206,19 +212,36 @@ def load_split(folder: Path, name: str, meta: Meta) -> Tokens:
     split = meta.splits[name]
     parts = [map_file(folder / file.name, file.tokens, meta) for file in split.files]
     if sum(part.nbytes for part in parts) <= CHECKED:
-        for file, part in zip(split.files, parts, strict=True):
-            check_file(folder / file.name, file, part, meta.vocab_size)
+        for file in split.files:
+            check_file(folder / file.name, file, meta)
     if len(parts) > 1:
         return TokenShards(parts)
     return parts[0] if parts else np.empty(0, meta.dtype)
 
 
-def check_file(path: Path, file: FileMeta, ids: Ids, vocab_size: int) -> None:
+def check_file(path: Path, file: FileMeta, meta: Meta) -> None:
     """Raise a DataError for ids that are out of range or not those that were written."""
-    if len(ids) and int(ids.max()) >= vocab_size:
-        raise DataError(f"{path} is damaged: id {int(ids.max())} is not below {vocab_size}", _HINT)
-    if sha256_file(path) != file.sha256:
+    highest, digest = look_through(path, meta.dtype)
+    if highest >= meta.vocab_size:
+        raise DataError(f"{path} is damaged: id {highest} is not below {meta.vocab_size}", _HINT)
+    if digest != file.sha256:
         raise DataError(f"{path} is altered: its checksum is not that in meta.json", _HINT)
+
+
+def look_through(path: Path, dtype: str) -> tuple[int, str]:
+    """The highest id in a file, -1 where there is none, and the SHA-256 of its bytes. Read and not
+    mapped, as all pages of a map would count as memory in use."""
+    highest, digest = -1, hashlib.sha256()
+    little = np.dtype(dtype).newbyteorder("<")
+    try:
+        with path.open("rb") as file:
+            while data := file.read(_BLOCK):
+                digest.update(data)
+                ids = np.frombuffer(data, little, len(data) // little.itemsize)
+                highest = max(highest, int(ids.max(initial=0)))
+    except OSError as error:
+        raise DataError(f"can't read {path}: {error.strerror or error}", _HINT) from error
+    return highest, digest.hexdigest()
 
 
 def map_file(path: Path, tokens: int, meta: Meta) -> Ids:
@@ -246,7 +269,7 @@ def load_bin(path: str | Path) -> Ids:
                 if file.name == path.name:
                     ids = map_file(path, file.tokens, meta)
                     if ids.nbytes <= CHECKED:
-                        check_file(path, file, ids, meta.vocab_size)
+                        check_file(path, file, meta)
                     return ids
     if not path.is_file():
         raise DataError(f"there is no file {path}", "Make it with yocto encode.")
