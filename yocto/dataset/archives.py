@@ -18,7 +18,7 @@ from yocto.errors import DataError
 EXTRA = "pip install 'yocto[data]'"
 _READ = 1 << 16  # compressed bytes that are read at once
 _MOST = 1 << 18  # bytes that are decompressed at once
-_SLICE = 1 << 11  # bytes of a .zst file that are: they may become 30,000 times as many
+_SLICE = 1 << 10  # bytes of a .zst file that are: they may become 30,000 times as many
 _MEMORY = 1 << 28  # bytes that an .xz file may ask for; `xz -9` takes 65 MiB
 
 
@@ -57,7 +57,9 @@ class Archive(io.RawIOBase):
                     return 0
             self._decompress()
         n = min(len(buffer), len(self._data))
-        buffer[:n], self._data = self._data[:n], self._data[n:]
+        buffer[:n] = self._data[:n]
+        # Even an empty slice would hold the memory of all that was decompressed.
+        self._data = self._data[n:] if n < len(self._data) else memoryview(b"")
         return n
 
     def _decompress(self) -> None:

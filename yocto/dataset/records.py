@@ -127,7 +127,7 @@ def _csv_rows(
 def _lines(source: Source, stream: Stream, hint: str, offset: int) -> Iterator[_Line]:
     """The lines from an offset on."""
     held: list[bytes] = []  # of a line that is longer than a block
-    size = number = 0
+    place, size, number = offset, 0, 0
     for block in raw_blocks(stream, source, hint, offset):
         first, *rest = block.split(b"\n")
         held.append(first)
@@ -135,7 +135,7 @@ def _lines(source: Source, stream: Stream, hint: str, offset: int) -> Iterator[_
         if size > LONGEST:
             line = _Line(b"", offset, offset + size, number + 1)
             raise DataError(
-                f"{_name(line, source, hint, offset)} is longer than {LONGEST:,} bytes",
+                f"{_name(line, source, hint, place)} is longer than {LONGEST:,} bytes",
                 "Are these lines? Say what the file holds: --text-format text",
             )
         for following in rest:
