@@ -11,8 +11,11 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from yocto.dataset import streams
 from yocto.dataset import text as text_module
-from yocto.dataset.text import find_text, read_blocks, read_documents, read_parts, read_text
+from yocto.dataset.documents import open_texts, read_documents
+from yocto.dataset.sources import Source, find_text
+from yocto.dataset.text import documents_in_text, read_blocks, read_text
 from yocto.errors import DataError
 from yocto.utils.cuts import last_cut
 
@@ -58,6 +61,7 @@ def test_a_folder_is_no_text_file(tmp_path):
     "data",
     [
         "hello".encode("utf-16"),
+        "hello".encode("utf-32-be"),
         b"\xff\xfeh\0",
         b"\xfe\xff\0h",
         "hello".encode("utf-16-le"),
@@ -93,7 +97,7 @@ def test_invalid_utf_8_is_refused_with_file_byte_and_offset(write, data, byte, o
 def test_a_file_that_cannot_be_read_is_named(write, monkeypatch):
     path = write("hello")
 
-    def refuse(self, mode):
+    def refuse(self, mode, buffering):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.open", refuse)
@@ -191,11 +195,17 @@ SCRAPS = [
 
 
 @contextmanager
-def block_of(size: int) -> Iterator[None]:
+def block_of(size: int, part: int | None = None) -> Iterator[None]:
     """So many bytes are read at once, and parts are about as long."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_module, "_BLOCK", size)
+        patch.setattr(text_module, "BLOCK", size)
+        patch.setattr(text_module, "PART", size if part is None else part)
         yield
+
+
+def read_parts(paths, separator: str = SEPARATOR, *, whole: bool = False) -> Iterator[str]:
+    cuts = "none" if whole else "raw"
+    return open_texts(paths, separator=separator, cuts=cuts).parts()
 
 
 def documents_in(text: str, separator: str = SEPARATOR) -> list[str]:
@@ -220,8 +230,10 @@ def check_parts(path: Path, documents: list[str], separator: str = SEPARATOR) ->
     for document in documents:
         begun = ""
         while begun != document:
-            begun += next(rest)
+            part = next(rest)
+            begun += part
             assert document.startswith(begun)
+            assert begun == document or len(part.encode()) >= text_module.PART
             # Each part ends where it may.
             assert begun == document or last_cut(begun + document[len(begun)], raw=True) == len(
                 begun
@@ -242,15 +254,18 @@ def test_the_parts_of_a_document_are_the_document(write, size, text, documents):
 @given(
     text=st.lists(st.sampled_from(SCRAPS), max_size=60).map("".join),
     size=st.integers(1, 64),
+    part=st.integers(1, 64),
     is_marked=st.booleans(),
 )
-@example(text=f"a\n{SEPARATOR}", size=3, is_marked=True)
-@example(text=f"a\n{SEPARATOR}\r", size=5, is_marked=False)
-def test_parts_are_the_documents_wherever_blocks_end(tmp_path_factory, text, size, is_marked):
+@example(text=f"a\n{SEPARATOR}", size=3, part=3, is_marked=True)
+@example(text=f"a\n{SEPARATOR}\r", size=5, part=1, is_marked=False)
+def test_parts_are_the_documents_wherever_blocks_end(tmp_path_factory, text, size, part, is_marked):
     path = tmp_path_factory.mktemp("parts") / "text.txt"
     path.write_bytes(("\ufeff" * is_marked + text).encode())
-    with block_of(size):
-        assert "".join(read_blocks(path)) == (text if is_marked else text.removeprefix("\ufeff"))
+    with block_of(size, part):
+        assert "".join(read_blocks(Source(str(path), "text", ""))) == (
+            text if is_marked else text.removeprefix("\ufeff")
+        )
         check_parts(path, documents_in(text if not is_marked else "\ufeff" + text))
 
 
@@ -345,7 +360,7 @@ def test_what_is_no_utf_8_in_a_later_file_is_told_when_it_is_reached(write):
 
 STREAM = """
 import sys
-from yocto.dataset.text import read_parts
+from yocto.dataset.documents import open_texts
 from yocto.utils.cuts import last_cut
 
 def most():
@@ -354,7 +369,7 @@ def most():
 
 last_cut("a b")  # its table is there
 before = most()
-print(sum(len(part) for part in read_parts([sys.argv[1]])), most() - before)
+print(sum(len(part) for part in open_texts([sys.argv[1]]).parts()), most() - before)
 """
 
 
@@ -371,3 +386,101 @@ def test_a_large_file_takes_little_memory(tmp_path, line):
     read, memory = map(int, done.stdout.split())
     assert read == path.stat().st_size > 59_000_000
     assert memory < 30_000_000
+
+
+# ---------------------------------------------------------------------------- the text as a stream
+
+
+@st.composite
+def cut_text(draw) -> tuple[list[bytes], str, str]:
+    """A text in blocks of whole characters, and a separator that may well be in it."""
+    separator = draw(
+        st.sampled_from(
+            [SEPARATOR, "-", "--", ".*", "(a|b)", "é中", "one\ntwo", "a\na", "x\r", " ", "|"]
+        )
+    )
+    scraps = [*SCRAPS, separator, f"{separator}\n", f"\n{separator}\n", f"\r\n{separator}\r\n"]
+    text = "".join(draw(st.lists(st.sampled_from(scraps), max_size=40)))
+    places = sorted(draw(st.lists(st.integers(0, len(text)), max_size=12)))
+    blocks = [text[a:b].encode() for a, b in zip([0, *places], [*places, len(text)], strict=True)]
+    return [block for block in blocks if block], text, separator
+
+
+@settings(deadline=None, max_examples=400)
+@given(cut=cut_text(), part=st.integers(1, 40), cuts=st.sampled_from(["none", "raw", "any"]))
+def test_documents_in_text_are_those_of_a_plain_split(cut, part, cuts):
+    blocks, text, separator = cut
+    line = regex.compile(rf"^{regex.escape(separator)}(?:\r?\n|\Z)", regex.MULTILINE)
+    wanted = line.split(text.removeprefix("\ufeff"))
+    with block_of(64, part):
+        chunks = list(documents_in_text(iter(blocks), separator.encode(), cuts))
+    found, begun = [], b""
+    for chunk in chunks:
+        begun += chunk.data
+        if chunk.ends:
+            found.append(begun.decode())
+            begun = b""
+    last = [*line.finditer(text.removeprefix("\ufeff"))][-1:]
+    if last and last[0].group() == separator:  # at the very end, where it begins no document
+        wanted.pop()
+    assert (found, begun) == (wanted, b"")
+    assert chunks[-1].place == len(text.encode())
+    if cuts == "none":
+        assert all(chunk.ends for chunk in chunks)
+
+
+@settings(deadline=None, max_examples=200)
+@given(cut=cut_text(), part=st.integers(1, 40), cuts=st.sampled_from(["none", "raw", "any"]),
+       size=st.integers(1, 20))  # fmt: skip
+def test_from_any_place_on_a_text_goes_on_as_it_would_have(cut, part, cuts, size):
+    blocks, text, separator = cut
+    data = text.encode()
+    with block_of(64, part):
+        chunks = list(documents_in_text(iter(blocks), separator.encode(), cuts))
+        for i, chunk in enumerate(chunks[:-1]):
+            rest = data[chunk.place :].decode()
+            again = [rest[n : n + size].encode() for n in range(0, len(rest), size)]
+            found = documents_in_text(
+                iter(again), separator.encode(), cuts, chunk.place, not chunk.ends
+            )
+            assert joined(found) == joined(chunks[i + 1 :])
+
+
+def joined(chunks) -> list[bytes]:
+    """The documents that chunks make up."""
+    documents = [b""]
+    for chunk in chunks:
+        documents[-1] += chunk.data
+        if chunk.ends:
+            documents.append(b"")
+    return documents
+
+
+@pytest.mark.parametrize("cuts", ["none", "raw"])
+def test_a_document_that_cannot_be_cut_is_not_copied_with_every_block(cuts, monkeypatch):
+    # Twice the blocks take twice the time, not four times: 20,000 copies of a growing text would
+    # take minutes.
+    monkeypatch.setattr(text_module, "PART", 64)
+    blocks = [b"x" * 500] * 20_000
+    chunks = list(documents_in_text(iter(blocks), SEPARATOR.encode(), cuts))
+    assert [len(chunk.data) for chunk in chunks] == [10_000_000]
+
+
+@pytest.mark.parametrize(
+    ("data", "ending"),
+    [
+        (b"\x1f\x8b\x08\0", ".gz"), (b"\x28\xb5\x2f\xfd\0", ".zst"), (b"\xfd7zXZ\0", ".xz"),
+        (b"BZh91AY&SY", ".bz2"), (b"PAR1\x15\0", ".parquet"),
+    ],
+)  # fmt: skip
+def test_other_kinds_of_files_are_called_by_their_name(write, data, ending):
+    with pytest.raises(DataError, match=rf"not text but what a \{ending} file holds") as caught:
+        read_text(write(data))
+    assert ending.lstrip(".") in caught.value.hint
+
+
+def test_a_file_is_read_in_blocks(write, monkeypatch):
+    path = write("a line\n" * 1000)
+    assert streams.BLOCK == text_module.BLOCK >= 1 << 16
+    with block_of(100):
+        assert len(list(read_blocks(Source(str(path), "text", "")))) == 70

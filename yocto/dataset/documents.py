@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -76,9 +77,12 @@ class Texts:
         self.sources = list(sources)
         self.config = config or TextConfig()
         self.separator, self.cuts, self.hint = separator, cuts, hint
-        self._sizes = [size_of(source) or 0 for source in self.sources]
         self._stream: Stream | None = None
         self._done = 0  # bytes of the files that are read
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        return [size_of(source) or 0 for source in self.sources]
 
     @property
     def size(self) -> int:

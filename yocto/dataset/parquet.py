@@ -3,46 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from yocto.dataset.chunks import Chunk
+from yocto.dataset.archives import EXTRA
+from yocto.dataset.chunks import Chunk, listed, name_it
 from yocto.dataset.sources import Source
-from yocto.dataset.streams import EXTRA, Stream, reading, seekable
-from yocto.dataset.utf8 import bad_byte, is_utf8
+from yocto.dataset.streams import Stream, reading, seekable
+from yocto.dataset.utf8 import check_utf8
 from yocto.errors import DataError
 
-_ROWS = 1 << 10  # read at once
+_ROWS = 1 << 10  # read at once,
+_BYTES = 1 << 24  # or fewer: about as many as have so many bytes
+_BUFFER = 1 << 18  # bytes read at once of a column
 
 
 def parquet_chunks(
     source: Source, stream: Stream, errors: str, hint: str, column: str, place: int
 ) -> Iterator[Chunk]:
-    """The texts of a column; a place counts rows."""
+    """The texts of a column, with dots a field of a struct; a place counts rows."""
     try:
         import pyarrow.parquet
     except ImportError:
         raise DataError(f"{source.path} takes the package pyarrow", EXTRA) from None
-    with reading(source, hint), _damage(source):
-        file = pyarrow.parquet.ParquetFile(seekable(stream, source))
-        names = file.schema_arrow.names
-        if column not in names and column.split(".")[0] not in names:
-            raise DataError(
-                f"{source.path} has no column {column!r}; it has {', '.join(map(repr, names))}",
-                f"Name the one that holds the text: --text-column {names[0] if names else 'NAME'}",
-            )
+    with _damage(source, hint), seekable(stream, source) as content:
+        file = pyarrow.parquet.ParquetFile(content, buffer_size=_BUFFER, pre_buffer=False)
+        _check_column(file.schema_arrow, column, source)
         first, row = _group_of(file, place)
         groups = list(range(first, file.num_row_groups))
-        batches = file.iter_batches(_ROWS, groups, columns=[column], use_threads=False)
-    while True:
-        with reading(source, hint), _damage(source):
-            batch = next(batches, None)
-            values = None if batch is None else _values(batch, column)
-        if values is None:
-            return
-        for value in values:
-            row += 1
-            if row > place:
-                yield Chunk(_text(value, source, errors, row), True, row)
+        rows = _rows_at_once(file.metadata, groups, column)
+        batches = file.iter_batches(rows, groups, columns=[column], use_threads=False)
+        while (batch := next(batches, None)) is not None:
+            for value in _values(batch, column):
+                row += 1
+                if row > place:
+                    yield Chunk(_text(value, source, errors, row), True, row)
+
+
+def _check_column(schema: Any, column: str, source: Source) -> None:
+    """Raise DataError where there is no such column, or where it holds no texts."""
+    import pyarrow.types
+
+    field = _field(list(schema), [column]) or _field(list(schema), column.split("."))
+    if field is None:
+        raise DataError(
+            f"{source.path} has no column {column!r}; it has {listed(schema.names)}",
+            f"Name the one that holds the text: {name_it('--text-column', schema.names, 'NAME')}",
+        )
+    kind = field.type
+    kind = getattr(kind, "storage_type", kind)
+    kind = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
+    known = ("string", "large_string", "binary", "large_binary", "null")
+    if not any(getattr(pyarrow.types, f"is_{name}")(kind) for name in known):
+        inner = list(kind) if pyarrow.types.is_struct(kind) else []
+        names = [f"{column}.{field.name}" for field in inner]
+        raise DataError(
+            f"column {column!r} of {source.path} holds {str(kind)[:60]}, not texts",
+            f"Name a column of texts: {name_it('--text-column', names, 'NAME')}",
+        )
+
+
+def _field(fields: list[Any], path: list[str]) -> Any:
+    """The field at a path of names, each a field of a struct; None where there is none."""
+    import pyarrow.types
+
+    found = next((field for field in fields if field.name == path[0]), None)
+    if found is None or len(path) == 1:
+        return found
+    return _field(list(found.type) if pyarrow.types.is_struct(found.type) else [], path[1:])
+
+
+def _rows_at_once(metadata: Any, groups: list[int], column: str) -> int:
+    """As many rows as fit into memory even where texts are long."""
+    largest = 1
+    for number in groups:
+        group = metadata.row_group(number)
+        for i in range(group.num_columns):
+            if group.column(i).path_in_schema == column and group.num_rows:
+                largest = max(largest, group.column(i).total_uncompressed_size // group.num_rows)
+    return max(1, min(_ROWS, _BYTES // largest))
 
 
 def _group_of(file: Any, place: int) -> tuple[int, int]:
@@ -56,47 +95,46 @@ def _group_of(file: Any, place: int) -> tuple[int, int]:
     return file.num_row_groups, before
 
 
-def _values(batch: Any, column: str) -> list[Any]:
-    values = batch.column(0)
-    name = batch.schema.names[0]
+def _values(batch: Any, column: str) -> list[bytes | None]:
+    """The column's values, as bytes: Parquet does not check that texts are UTF-8."""
+    import pyarrow
+
+    values, name = batch.column(0), batch.schema.names[0]
     for part in column.removeprefix(name).split(".")[1:]:  # a field of a struct
         values = values.field(part)
-    found: list[Any] = values.to_pylist()
+    values = getattr(values, "storage", values)
+    if isinstance(values, pyarrow.DictionaryArray):
+        values = values.dictionary_decode()
+    if values.type == pyarrow.string():
+        values = values.cast(pyarrow.binary())
+    elif values.type == pyarrow.large_string():
+        values = values.cast(pyarrow.large_binary())
+    found: list[bytes | None] = values.to_pylist()
     return found
 
 
-def _text(value: Any, source: Source, errors: str, row: int) -> bytes:
+def _text(value: bytes | None, source: Source, errors: str, row: int) -> bytes:
     if value is None:
         return b""
-    if isinstance(value, str):
-        return value.encode("utf-8")
-    if not isinstance(value, bytes):
-        raise DataError(
-            f"row {row} in {source.path} has {type(value).__name__}, not a text, in its column",
-            "Name a column of texts: --text-column NAME",
-        )
-    if not is_utf8(value):
-        try:
-            return value.decode("utf-8", errors).encode("utf-8")
-        except UnicodeDecodeError as error:
-            raise bad_byte(f"row {row} in {source.path}", 0, error) from error
+    if errors == "replace":
+        return value.decode("utf-8", errors).encode("utf-8")
+    check_utf8(value, source, 0, f"row {row} in ")
     return value
 
 
-class _damage:
+@contextmanager
+def _damage(source: Source, hint: str) -> Iterator[None]:
     """pyarrow's errors as a DataError that names the file."""
+    import pyarrow
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        import pyarrow
-
-        if isinstance(error, pyarrow.ArrowException | UnicodeDecodeError):
+    with reading(source, hint):
+        try:
+            yield
+        except (pyarrow.ArrowException, OSError) as error:
+            if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
+                raise
+            what = " ".join(str(error).split())[:300]
             raise DataError(
-                f"{self.source.path} is damaged, or no Parquet file: {error}",
+                f"{source.path} is damaged, or no Parquet file: {what}",
                 "Get the file anew, or leave it out.",
             ) from error

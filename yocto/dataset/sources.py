@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -15,6 +16,7 @@ from yocto.errors import DataError
 from yocto.utils.files import shipped_file
 
 STDIN = "-"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:_-]*://")
 FORMATS = {
     ".txt": "text", ".md": "text", ".text": "text", ".markdown": "text", ".jsonl": "jsonl",
     ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".parquet": "parquet",
@@ -52,9 +54,8 @@ class Source:
 
 
 def is_url(path: str) -> bool:
-    """Whether fsspec opens it: https://…, s3://… and so on."""
-    scheme, colon, _ = path.partition("://")
-    return bool(colon) and scheme.replace("+", "").isalnum()
+    """Whether fsspec opens it: https://…, s3://…, simplecache::https://… and so on."""
+    return _URL.match(path) is not None
 
 
 def find_text(path: str | Path) -> Path:
@@ -78,50 +79,65 @@ def find_sources(
         if path == STDIN or is_url(path):
             found.append(_source(path, text_format))
             continue
-        place = find_text(path)
-        if place.is_dir():
-            files = sorted(_texts_in(place, text_format))
-            if not files:
-                raise DataError(
-                    f"there is no text in the folder {path}",
-                    f"Texts end in {', '.join(FORMATS)}, and may be compressed "
-                    f"({', '.join(COMPRESSIONS)}).",
-                )
-            found += [_source(file, text_format) for file in files]
-        elif not place.exists() and glob.has_magic(path):
-            files = sorted(file for file in glob.glob(path, recursive=True) if Path(file).is_file())  # noqa: PTH207
+        place = str(find_text(path))
+        # Path's own methods raise errors where these say no: of a name that is too long, say.
+        if os.path.isdir(place):  # noqa: PTH112
+            files = _texts_in(place, text_format)
+        elif not os.path.exists(place) and glob.has_magic(path):  # noqa: PTH110
+            files = [file for file in glob.glob(path, recursive=True) if os.path.isfile(file)]  # noqa: PTH113, PTH207
             if not files:
                 raise DataError(f"no file matches {path}", hint)
-            found += [_source(file, text_format) for file in files]
         else:
-            found.append(_source(str(place), text_format))
+            files = [place]
+        found += [_source(file, text_format) for file in sorted(files)]
     if sum(source.path == STDIN for source in found) > 1:
         raise DataError("standard input can be read only once", "Name - once: --text-path -")
     return found
 
 
-def _texts_in(folder: Path, text_format: str) -> Iterator[str]:
+def _texts_in(folder: str, text_format: str) -> list[str]:
     """The texts in a folder and in those in it; hidden ones and yocto's own files are left out."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            file = _source(name, "auto")
-            known = _suffix(name, file.compression) in FORMATS
-            wanted = known and text_format in ("auto", file.format)
-            if wanted and not name.startswith(".") and name not in OWN_FILES:
-                yield str(Path(parent) / name)
+    # A .json file may well hold JSON lines, and the other way round.
+    json = ("json", "jsonl")
+    formats = json if text_format in json else (text_format,)
+    endings = [name for name, form in FORMATS.items() if text_format == "auto" or form in formats]
+    found = []
+    try:
+        for parent, folders, names in os.walk(folder, onerror=_raise):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                is_own = name.startswith(".") or name in OWN_FILES
+                if not is_own and _endings(name)[0] in endings:
+                    found.append(os.path.join(parent, name))  # noqa: PTH118
+    except OSError as error:
+        raise DataError(
+            f"can't read the folder {error.filename}: {error.strerror}",
+            "Make it readable, or name the files that are to be read.",
+        ) from error
+    if not found:
+        raise DataError(
+            f"there is no text in the folder {folder}",
+            f"Texts end in {', '.join(endings)}, and may be compressed "
+            f"({', '.join(COMPRESSIONS)}).",
+        )
+    return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _source(path: str, text_format: str) -> Source:
-    name = path.partition("?")[0] if is_url(path) else path
-    compression = COMPRESSIONS.get(Path(name).suffix.lower(), "")
-    by_name = FORMATS.get(_suffix(name, compression), "text")
+    ending, compression = _endings(path.partition("?")[0] if is_url(path) else path)
+    by_name = FORMATS.get(ending, "text")
     return Source(path, by_name if text_format == "auto" else text_format, compression)
 
 
-def _suffix(name: str, compression: str) -> str:
+def _endings(name: str) -> tuple[str, str]:
+    """What a name ends in, as ".txt", without the compression's ending; and the compression."""
     path = Path(name)
-    return (Path(path.stem) if compression else path).suffix.lower()
+    compression = COMPRESSIONS.get(path.suffix.lower(), "")
+    return (Path(path.stem) if compression else path).suffix.lower(), compression
 
 
 def described(sources: Sequence[Source]) -> str:

@@ -4,55 +4,57 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import lzma
+import os
 import shutil
+import stat
 import sys
 import tempfile
-import zlib
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
+from yocto.dataset.archives import EXTRA, Archive, DamagedError
 from yocto.dataset.sources import STDIN, Source
 from yocto.errors import DataError, YoctoError
 
 BLOCK = 1 << 18  # bytes read at once: they stay in a core's cache
-_SOME = 1 << 14  # compressed bytes that are decompressed at once: they may become 100 times as many
-EXTRA = "pip install 'yocto[data]'"
+_COPIED = 1 << 20  # bytes copied at once
 
 
 class Stream:
     """An open file.
 
-    file: its bytes, decompressed. raw: the same as they lie on the disk, or None: how far it is
-    read tells how much work is done.
+    file: its bytes, decompressed. raw: the same as they lie on the disk: how far it is read tells
+    how much work is done.
     """
 
-    def __init__(self, file: IO[bytes], raw: IO[bytes] | None) -> None:
+    def __init__(self, file: IO[bytes], raw: IO[bytes]) -> None:
         self.file = file
         self._raw = raw
 
     def consumed(self) -> int:
-        """Bytes read so far, as they lie on the disk."""
-        return self._raw.tell() if self._raw is not None else 0
+        """Bytes read so far, as they lie on the disk; 0 where that can't be told, of a pipe say."""
+        with suppress(OSError, ValueError):
+            return self._raw.tell()
+        return 0
 
 
 @contextmanager
 def opened(source: Source, hint: str, offset: int = 0) -> Iterator[Stream]:
-    """A file, open at an offset of its decompressed bytes.
-
-    Whatever goes wrong while it is open, a damaged archive for one, is raised as a DataError that
-    names it.
-    """
+    """A file, open at an offset of its decompressed bytes. Raises DataError for one that can't be
+    opened; what then reads its bytes does so within `reading`."""
     with ExitStack() as held:
         with reading(source, hint):
             raw = held.enter_context(_raw(source))
-            file = held.enter_context(_decompressed(raw, source))
+            file = raw
+            if source.compression:
+                archive = Archive(raw, source.compression, source.path)
+                file = held.enter_context(io.BufferedReader(archive, BLOCK))
             if offset:
                 _skip(file, offset, source)
-        can_tell = source.path != STDIN or source.copy is not None
-        yield Stream(file, raw if can_tell else None)
+        yield Stream(file, raw)
 
 
 @contextmanager
@@ -67,26 +69,40 @@ def reading(source: Source, hint: str) -> Iterator[None]:
     except FileNotFoundError:
         raise DataError(f"there is no text file {path}", hint) from None
     except EOFError:
-        raise DataError(f"{path} is cut off: the archive has no end", again) from None
-    except (zlib.error, lzma.LZMAError, _ZstdError) as error:
-        raise DataError(f"{path} is damaged: {error}", again) from error
+        what = "the archive has no end" if source.compression else "it was longer before"
+        raise DataError(f"{path} is cut off: {what}", again) from None
+    except DamagedError as error:
+        what = f"{path} is damaged, or no .{source.compression} archive: {error}"
+        raise DataError(what, again) from error
     except OSError as error:
-        if source.compression and error.errno is None:  # gzip and bz2 say so of damaged data
-            raise DataError(f"{path} is damaged: {error}", again) from error
         raise DataError(f"can't read {path}: {error.strerror or error}", hint) from error
     except Exception as error:
         if source.is_remote:  # each kind of remote file raises errors of its own
-            raise DataError(f"can't read {path}: {error or type(error).__name__}", hint) from error
+            what = str(error) or type(error).__name__
+            raise DataError(f"can't read {path}: {what}", hint) from error
         raise
 
 
 def kept(source: Source, folder: Path | None = None) -> Source:
-    """A source that can be read twice: standard input goes to a temporary file in `folder`."""
-    if source.path != STDIN:
+    """A source that can be read twice: what standard input or a pipe gives goes to a temporary file
+    in `folder`."""
+    if source.copy is not None or not _gives_once(source):
         return source
-    copy = cast(IO[bytes], tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
-    shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
-    return dataclasses.replace(source, copy=copy)
+    with reading(source, "Is there room for temporary files?"), _raw(source) as raw:
+        copy = cast(IO[bytes], tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
+        shutil.copyfileobj(raw, copy, _COPIED)
+    found = dataclasses.replace(source, copy=copy)
+    weakref.finalize(found, copy.close)
+    return found
+
+
+def _gives_once(source: Source) -> bool:
+    """Whether it is a pipe."""
+    if source.path == STDIN:
+        return True
+    with suppress(OSError, ValueError):
+        return source.is_file and not stat.S_ISREG(Path(source.path).stat().st_mode)
+    return False
 
 
 def _raw(source: Source) -> Any:
@@ -94,6 +110,8 @@ def _raw(source: Source) -> Any:
         source.copy.seek(0)
         return nullcontext(source.copy)
     if source.path == STDIN:
+        if sys.stdin is None:
+            raise DataError("standard input is closed", "Name a file: --text-path FILE")
         return nullcontext(sys.stdin.buffer)
     if source.is_remote:
         try:
@@ -101,25 +119,12 @@ def _raw(source: Source) -> Any:
         except ImportError:
             raise DataError(f"{source.path} takes the package fsspec", EXTRA) from None
         return fsspec.open(source.path, "rb").open()
-    if Path(source.path).is_dir():
+    if os.path.isdir(source.path):  # noqa: PTH112 (Path.is_dir raises where this is False)
         raise DataError(f"{source.path} is a folder, not a text file", "Name the files in it.")
-    return Path(source.path).open("rb", buffering=0)
-
-
-def _decompressed(raw: IO[bytes], source: Source) -> Any:
-    if source.compression == "gz":
-        import gzip
-
-        return gzip.GzipFile(fileobj=raw, mode="rb")
-    if source.compression == "bz2":
-        import bz2
-
-        return bz2.BZ2File(raw)
-    if source.compression == "xz":
-        return lzma.LZMAFile(raw)
-    if source.compression == "zst":
-        return io.BufferedReader(_Zstd(raw, source.path), 1 << 17)
-    return nullcontext(raw)
+    try:
+        return Path(source.path).open("rb", buffering=0)
+    except ValueError as error:  # a name with \0, or with half a character
+        raise DataError(f"no file can be called {source.path!r}: {error}", "") from error
 
 
 def _skip(file: IO[bytes], offset: int, source: Source) -> None:
@@ -133,58 +138,17 @@ def _skip(file: IO[bytes], offset: int, source: Source) -> None:
         offset -= len(data)
 
 
-class _ZstdError(Exception):
-    """What the zstandard package says of a damaged file."""
-
-
-class _Zstd(io.RawIOBase):
-    """A .zst file, frame after frame. zstandard's own reader takes a file that is cut off for
-    one that ends there; this one raises EOFError."""
-
-    def __init__(self, raw: IO[bytes], path: str) -> None:
-        try:
-            import zstandard
-        except ImportError:
-            raise DataError(f"{path} takes the package zstandard", EXTRA) from None
-        self._raw, self._package = raw, zstandard
-        self._frame: Any = None
-        self._data = memoryview(b"")  # decompressed, and not yet read
-        self._rest = b""  # of the next frame
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer as far as there are bytes at hand; 0 at the end."""
-        while not self._data:
-            data, self._rest = self._rest or self._raw.read(_SOME), b""
-            if not data:
-                if self._frame is not None:
-                    raise EOFError
-                return 0
-            try:
-                if self._frame is None:
-                    self._frame = self._package.ZstdDecompressor().decompressobj()
-                self._data = memoryview(self._frame.decompress(data))
-            except self._package.ZstdError as error:
-                raise _ZstdError(str(error)) from error
-            if self._frame.eof:
-                self._rest, self._frame = self._frame.unused_data, None
-        n = min(len(buffer), len(self._data))
-        buffer[:n], self._data = self._data[:n], self._data[n:]
-        return n
-
-
-def seekable(stream: Stream, source: Source) -> IO[bytes]:
+@contextmanager
+def seekable(stream: Stream, source: Source) -> Iterator[IO[bytes]]:
     """The stream's bytes in a file that can be read from any place: for what reads its end first.
-    One that lies compressed is written to a temporary file."""
-    if not source.compression and source.path != STDIN and stream.file.seekable():
-        return stream.file
-    copy = cast(IO[bytes], tempfile.TemporaryFile())  # noqa: SIM115
-    shutil.copyfileobj(stream.file, copy, 1 << 20)
-    copy.seek(0)
-    return copy
+    One that lies compressed is written to a temporary file. Opened within `reading`."""
+    if not source.compression and stream.file.seekable():
+        yield stream.file
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(stream.file, copy, _COPIED)
+        copy.seek(0)
+        yield copy
 
 
 def size_of(source: Source) -> int | None:

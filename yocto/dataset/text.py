@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from yocto.dataset.chunks import Chunk
-from yocto.dataset.sources import Source, find_text
+from yocto.dataset.sources import STDIN, Source, find_text
 from yocto.dataset.streams import BLOCK, Stream, opened, reading
 from yocto.dataset.utf8 import whole_characters
 from yocto.errors import DataError
@@ -15,8 +15,14 @@ from yocto.utils.cuts import Cuts, cut_before
 
 BOM = b"\xef\xbb\xbf"  # the byte order mark that some editors write
 _RARE = frozenset(b"|<>#=*_~^@%&+$")  # signs that are rare in most texts
+# What files of other kinds begin with, whatever they are called.
+_MAGIC = {
+    b"\x1f\x8b\x08": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"\xfd7zXZ\0": ".xz",
+    b"BZh91AY&SY": ".bz2", b"PAR1\x15": ".parquet",
+}  # fmt: skip
 # Bytes of the first part of a document that comes in parts; a shorter document is never cut.
 PART = 1 << 16
+_CHARACTER = 4  # bytes that a character has at most
 
 
 def read_text(path: str | Path, hint: str = "Check --text-path.") -> str:
@@ -31,7 +37,7 @@ def read_blocks(source: Source, hint: str = "Check the path.") -> Iterator[str]:
     """The text of a plain text file, block by block. Raises DataError as read_text does."""
     with opened(source, hint) as stream:
         is_first = True
-        for block in whole_characters(raw_blocks(stream, source, hint), source.path, "strict"):
+        for block in whole_characters(raw_blocks(stream, source, hint), source, "strict"):
             text = block.decode("utf-8")
             yield text.removeprefix("\ufeff") if is_first else text
             is_first = False
@@ -52,6 +58,14 @@ def raw_blocks(stream: Stream, source: Source, hint: str, offset: int = 0) -> It
 
 
 def _check_is_text(data: bytes, path: str) -> None:
+    for magic, ending in _MAGIC.items():
+        if data.startswith(magic):
+            hint = f"Give it a name that ends in {ending}."
+            if ending == ".parquet":
+                hint = "Say so: --text-format parquet"
+            elif path == STDIN:
+                hint = "Standard input is read as it comes: decompress it on the way."
+            raise DataError(f"{path} is not text but what a {ending} file holds", hint)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:8192]:
         raise DataError(
             f"{path} is not UTF-8 text but binary (or UTF-16) data",
@@ -76,7 +90,7 @@ def text_chunks(
     """  # fmt: skip
     offset = place if errors == "strict" else 0
     raw = raw_blocks(stream, source, hint, offset)
-    blocks = whole_characters(raw, source.path, errors, offset)
+    blocks = whole_characters(raw, source, errors, offset)
     if place > offset:
         blocks = _after(blocks, place)
     yield from documents_in_text(blocks, separator.encode("utf-8"), cuts, place, inside)
@@ -93,50 +107,75 @@ def _after(blocks: Iterator[bytes], count: int) -> Iterator[bytes]:
 def documents_in_text(
     blocks: Iterator[bytes], separator: bytes, cuts: Cuts, place: int = 0, inside: bool = False
 ) -> Iterator[Chunk]:
-    """The documents of a text, long ones in parts of some megabytes.
+    """The documents of a text, long ones in parts.
 
     A line that is exactly the separator ends a document and belongs to none; so does the end of the
-    text. Parts are cut where neither a named split pattern nor a normal form notices: see
-    utils/cuts.py. cuts: how; "none": each document is one chunk, however long. place: of the first
-    block in the text, in bytes; `inside` a document, or at its start. A byte order mark is left
-    out.
+    text. Parts have PART bytes or more, and are cut where neither a named split pattern nor a
+    normal form notices: see utils/cuts.py. cuts: how; "none": each document is one chunk, however
+    long. place: of the first block in the text, in bytes; `inside` a document, or at its start. A
+    byte order mark is left out.
     """
-    text = b""  # read, and not yet handed on; `place` is where it starts
+    text = b""  # read, and not yet handed on
+    held = _Held()  # what lies before it in the same document, and needs no more looking at
     at_line_start = not inside
-    searched = 0  # up to here no separator begins
+    searched = 0  # up to here no separator begins in the text
     # What may yet turn out to be a separator: itself, with \r\n behind it or a \n before.
     reach = len(separator) + 3
-    enough = PART
     for block in blocks:
         if place == 0 and not text and block.startswith(BOM):
             place, block = len(BOM), block[len(BOM) :]
         text = text + block if text else block
         start = 0
-        while True:
-            found = _find(text, separator, max(searched, start), start if at_line_start else -1)
-            if found is None:
-                break
+        while found := _find(text, separator, max(searched, start), start if at_line_start else -1):
             begin, end = found
-            yield Chunk(text[start:begin], True, place + end)
-            start, at_line_start, enough = end, True, PART
-        if start:
-            place, text = place + start, text[start:]
+            place += held.size + end - start
+            yield Chunk(held.take(text[start:begin]), True, place)
+            start, at_line_start = end, True
+        text = text[start:] if start else text
         searched = max(0, len(text) - reach)
-        if cuts != "none" and searched >= enough:
-            cut = cut_before(text, 0, searched, raw=cuts == "raw")
-            if cut >= PART:
-                yield Chunk(text[:cut], False, place + cut)
-                place, text, at_line_start, enough = place + cut, text[cut:], False, PART
-                searched = max(0, len(text) - reach)
-            else:  # few places to cut: look again when there is much more
-                enough = 2 * len(text)
+        if held.size + searched < PART:
+            continue
+        least = max(0, PART - held.size)  # where it may be cut at the earliest
+        cut = 0
+        if cuts != "none":
+            cut = cut_before(text, max(0, least - _CHARACTER), searched, raw=cuts == "raw")
+        if cut >= max(1, least):
+            place += held.size + cut
+            yield Chunk(held.take(text[:cut]), False, place)
+        else:  # nowhere: a character may lie across the end of what was looked at
+            cut = max(0, searched - _CHARACTER)
+            held.add(text[:cut])
+        if cut:
+            text, searched, at_line_start = text[cut:], max(0, searched - cut), False
     # At the end of the text a separator needs no newline behind it.
+    end = place + held.size + len(text)
     if text.endswith(separator):
         begin = len(text) - len(separator)
         if text[begin - 1 : begin] == b"\n" or (begin == 0 and at_line_start):
-            yield Chunk(text[:begin], True, place + len(text))
-            return
-    yield Chunk(text, True, place + len(text))
+            text = text[:begin]
+    yield Chunk(held.take(text), True, end)
+
+
+class _Held:
+    """The beginning of a document that can't be cut yet. Kept in pieces: adding a block to a long
+    text would copy all of it."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.size = 0
+
+    def add(self, data: bytes) -> None:
+        """Hold what follows too."""
+        self._pieces.append(data)
+        self.size += len(data)
+
+    def take(self, rest: bytes) -> bytes:
+        """All of it and the rest; nothing is held then."""
+        if not self._pieces:
+            return rest
+        whole = b"".join([*self._pieces, rest])
+        self._pieces, self.size = [], 0
+        return whole
 
 
 def _find(text: bytes, separator: bytes, start: int, line_start: int) -> tuple[int, int] | None:
