@@ -230,11 +230,13 @@ def _batches(
         else:
             split = plan.split_of(piece) if piece.starts else split
             put(split, piece.data, piece.starts)
-        batch.place, batch.split, batch.consumed = piece.place, split, documents.consumed
+        batch.place, batch.split = piece.place, split
         if batch.size >= _BATCH:
+            batch.consumed = documents.consumed
             yield batch
             batch = _Batch()
     if batch.size:
+        batch.consumed = documents.consumed
         yield batch
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -87,7 +87,7 @@ class SplitWriter:
         self._on_file = on_file
         self._again = state.written - state.tokens  # tokens that come and are there already
         self._tokens = state.have  # in the unfinished file, safe on the disk or not
-        self._side = ThreadPoolExecutor(1)  # checksums and flushing, beside the encoding
+        self._side = ThreadPoolExecutor(1)  # checksums and writing, beside the encoding
         self._doing: list[Future[Any]] = []
         self._unflushed = 0
         self._digest = hashlib.sha256()
@@ -140,11 +140,7 @@ class SplitWriter:
 
     def _append(self, ids: Ids) -> None:
         data = memoryview(ids).cast("B")  # type: ignore[arg-type]
-        self._do(self._digest.update, data)
-        with making(self.folder / self._file_name):
-            left = data
-            while left:
-                left = left[self._file.write(left) :]
+        self._do(_put, data, self._file, self._digest)
         self._tokens += len(ids)
         self._unflushed += len(data)
         if self._unflushed >= _FLUSHED:
@@ -194,6 +190,12 @@ class SplitWriter:
         self._side.shutdown(cancel_futures=True)
         if not self._is_finished:
             self._file.close()
+
+
+def _put(data: memoryview, file: IO[bytes], digest: Any) -> None:
+    digest.update(data)
+    while data:
+        data = data[file.write(data) :]
 
 
 def name_files(folder: Path, state: SplitState) -> None:
