@@ -25,6 +25,9 @@ class YoctoError(Exception):
         self.hint = hint
         super().__init__(self.message)
 
+    def __reduce__(self) -> tuple[type[YoctoError], tuple[str, str]]:
+        return type(self), (self.message, self.hint)  # so that it comes whole from other processes
+
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from yocto.dataset.sources import find_text
 from yocto.dataset.streams import kept
 from yocto.dataset.tokens import Meta
 from yocto.errors import ConfigError, DataError, TokenizerError
+from yocto.tokenizer import processes
 from yocto.tokenizer.base import CORPUS_FILE, TOKENIZER_FILES, BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
 from yocto.utils.files import making, read_json, write_json
@@ -156,7 +158,9 @@ def encode_documents(
         tokenizer.encode_documents, tokenizer.vocab_size, tokenizer.end_id, tokenizer.sha256,
         tokenizer.unk_id,
     )  # fmt: skip
-    if not tokenizer.threads_help:
+    if tokenizer.parallel == "processes" and documents.size >= processes.WORTH:
+        maker = replace(maker, pool=partial(processes.encoding_processes, tokenizer))
+    elif tokenizer.parallel != "threads":
         target = replace(target, workers=1)
     return write_dataset(documents, maker, target, progress)
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,19 +33,25 @@ _SAVED = 5.0  # seconds between two notes of the state
 Parts = list[bytes | None]  # texts, None for the end of a document
 
 
+Encode = Callable[[Sequence[bytes | None]], Ids]
+Pool = Callable[[int], AbstractContextManager[tuple[Executor, Encode]]]  # of so many workers
+
+
 @dataclass(frozen=True)
 class TokenMaker:
     """What writing token files has to know of a tokenizer, which this layer does not import.
 
     encode: the ids of texts in UTF-8, which are taken as plain, and end_id for each None between
     them. May be called by several threads at once. unk_id: stands for what the vocabulary lacks.
+    pool: what several workers are, with what is submitted to it instead of `encode`; None: threads.
     """
 
-    encode: Callable[[Sequence[bytes | None]], Ids]
+    encode: Encode
     vocab_size: int
     end_id: int | None
     sha256: str
     unk_id: int | None = None
+    pool: Pool | None = None
 
 
 @dataclass(frozen=True)
@@ -251,38 +257,57 @@ def _next(pieces: Iterator[Piece], failures: list[YoctoError]) -> Piece | None:
 def _encoded(
     batches: Iterator[_Batch], maker: TokenMaker, workers: int
 ) -> Generator[tuple[_Batch, dict[str, Ids]], None, None]:
-    """Batches with their ids by split, in order. With one worker all is done in this thread."""
-
-    def encode(batch: _Batch) -> dict[str, Ids]:
-        made = {}
-        for name, parts in batch.parts.items():
-            if parts:
-                made[name] = ids = maker.encode(parts)
-                if len(ids) and int(ids.max()) >= maker.vocab_size:
-                    raise DataError(
-                        f"the tokenizer made id {int(ids.max())}, but its vocabulary has "
-                        f"{maker.vocab_size} tokens",
-                        "The tokenizer is at fault: make its file anew.",
-                    )
-        return made
-
+    """Batches with their ids by split, in order. With one worker it works in this thread."""
     if workers == 1:
         for batch in batches:
-            yield batch, encode(batch)
+            parts = batch.parts.items()
+            yield batch, _checked({name: maker.encode(p) for name, p in parts if p}, maker)
         return
-    waiting: deque[tuple[_Batch, Future[dict[str, Ids]]]] = deque()
-    pool = ThreadPoolExecutor(workers)
-    try:
-        for batch in batches:
-            waiting.append((batch, pool.submit(encode, batch)))
-            if len(waiting) > 2 * workers:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    waiting: deque[tuple[_Batch, dict[str, Future[Ids]]]] = deque()
+
+    def first() -> tuple[_Batch, dict[str, Ids]]:
+        batch, futures = waiting.popleft()
+        return batch, _checked({name: f.result() for name, f in futures.items()}, maker)
+
+    with (maker.pool or _threads(maker))(workers) as (pool, encode):
+        try:
+            for batch in batches:
+                parts = batch.parts.items()
+                waiting.append((batch, {name: pool.submit(encode, p) for name, p in parts if p}))
+                if len(waiting) > 2 * workers:
+                    yield first()
+            while waiting:
+                yield first()
+        except BrokenExecutor as error:
+            raise DataError(
+                "a process that encodes has died: the system may have run out of memory",
+                "Use fewer: --workers 1",
+            ) from error
+        finally:
+            for _, futures in waiting:
+                for future in futures.values():
+                    future.cancel()
+
+
+def _threads(maker: TokenMaker) -> Pool:
+    @contextmanager
+    def pool(workers: int) -> Iterator[tuple[Executor, Encode]]:
+        with ThreadPoolExecutor(workers) as threads:
+            yield threads, maker.encode
+
+    return pool
+
+
+def _checked(made: dict[str, Ids], maker: TokenMaker) -> dict[str, Ids]:
+    """The ids, none of which is too large for its file."""
+    for ids in made.values():
+        if len(ids) and int(ids.max()) >= maker.vocab_size:
+            raise DataError(
+                f"the tokenizer made id {int(ids.max())}, but its vocabulary has "
+                f"{maker.vocab_size} tokens",
+                "The tokenizer is at fault: make its file anew.",
+            )
+    return made
 
 
 class _Speed:

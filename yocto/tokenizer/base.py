@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.normalize import check_text
@@ -181,9 +181,10 @@ class BaseTokenizer(ABC):
         return "none"
 
     @property
-    def threads_help(self) -> bool:
-        """Whether several threads encode more than one does: not where Python itself does it."""
-        return False
+    def parallel(self) -> Literal["threads", "processes", "no"]:
+        """What shares bulk work: threads don't where Python itself encodes; "no": one is as quick
+        as the disk."""
+        return "processes"
 
     def encode_documents(self, parts: Sequence[bytes | None]) -> NDArray[Any]:
         """The ids of texts in UTF-8, special tokens as plain text; None between two of them ends a

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, TypeVar, cast
 
 import regex
 
@@ -167,9 +167,9 @@ class BPETokenizer(BaseTokenizer):
         return "any" if self.normalize == "none" else "raw"
 
     @property
-    def threads_help(self) -> bool:
-        """The kernels work without Python's lock."""
-        return self.pattern in NAMED_PATTERNS
+    def parallel(self) -> Literal["threads", "processes", "no"]:
+        """The kernels work without Python's lock; a regex of the user's own does not."""
+        return "threads" if self.pattern in NAMED_PATTERNS else "processes"
 
     def encode_documents(self, parts: Sequence[bytes | None]) -> NDArray[Any]:
         """The ids of texts in UTF-8, with the end token for each None between them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.base import BaseTokenizer, id_dtype
@@ -82,6 +82,11 @@ class CharTokenizer(BaseTokenizer):
     def cuts(self) -> Cuts:
         """A character knows nothing of its neighbours, but a normal form and lower case may."""
         return "raw" if self.lowercase or self.normalize != "none" else "any"
+
+    @property
+    def parallel(self) -> Literal["threads", "processes", "no"]:
+        """Looking characters up in a table takes less time than reading them."""
+        return "no"
 
     def encode_to_numpy(self, text: str | bytes, workers: int = 1) -> NDArray[Any]:
         """The ids of a text as a 1-D array, special tokens as plain text: looked up in a table by

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from yocto.errors import TokenizerError
 from yocto.tokenizer.base import StreamDecoder, plain_ints, sorted_by_id
@@ -91,6 +91,11 @@ class ObjectTokenizer(WrappedTokenizer):
     def stream_decoder(self, after: int | None = None) -> StreamDecoder:
         """A decoder for ids that come one by one; `after` is the id before them."""
         return StreamDecoder(self, after) if self._single else _Decoder(self, after)
+
+    @property
+    def parallel(self) -> Literal["threads", "processes", "no"]:
+        """Nobody knows whether several threads may use such an object at once."""
+        return "no"
 
     def files(self) -> dict[str, str]:
         """Raises TokenizerError: nothing tells how such an object is kept."""
