@@ -90,7 +90,7 @@ class Work:
     def _folders(self) -> tuple[Path, Path]:
         return self.target, self.target / BESIDE
 
-    def finished(self, tokenizer_sha256: str) -> Meta | None:
+    def finished(self, tokenizer_sha256: str, settings: dict[str, Any]) -> Meta | None:
         """meta.json where this very work is done already, and nothing is under way."""
         self._tidy()
         if any((folder / STATE_FILE).exists() for folder in self._folders()):
@@ -100,7 +100,7 @@ class Work:
         meta = read_meta(self.target)
         same = (
             meta.tokenizer_sha256 == tokenizer_sha256
-            and meta.settings == self.identity["settings"]
+            and meta.settings == settings
             and meta.sources == self.identity["sources"]
         )
         return meta if same else None
