@@ -200,6 +200,17 @@ def test_the_result_tells_of_shards(tokenizers: dict[str, Path], corpus: Path, t
     assert "val_000000.bin" in val
 
 
+def test_the_speed_is_told_only_of_a_run_that_did_all(
+    tokenizers: dict[str, Path], corpus: Path, tmp_path: Path
+) -> None:
+    typed = {"tokenizer_path": str(tokenizers["byte-bpe"]), "text_path": (str(corpus),),
+             "out_dir": str(tmp_path / "o")}  # fmt: skip
+    result = run(**typed)
+    size = sum(split["bytes"] for split in result.splits.values())
+    assert result.mb_per_second == pytest.approx(size / 1e6 / result.seconds, rel=0.1)
+    assert run(resume=True, **typed).mb_per_second is None
+
+
 def test_settings_in_meta_json_tell_how_the_text_was_read(
     tokenizers: dict[str, Path], corpus: Path, tmp_path: Path
 ) -> None:
