@@ -369,8 +369,8 @@ def test_settings_that_go_together_are_taken() -> None:
     EncodeConfig(from_bin="old", from_tokenizer="new", shard_tokens=5, resume=True, workers=2)
 
 
-def test_a_default_that_is_typed_counts_as_given(yocto) -> None:
-    result = yocto("encode", "--from-bin", "old", "--val-ratio", "0.1")
+def test_settings_that_don_t_go_together_are_a_usage_error(yocto) -> None:
+    result = yocto("encode", "--from-bin", "old", "--val-ratio", "0.2")
     assert result.exit_code == 2
     assert "val_ratio can't go with from_bin" in result.stderr
 
