@@ -153,7 +153,7 @@ MISTAKES = {
              write("u.txt", "text".encode("utf-16"))),
             ("Latin-1", "l.txt", ("l.txt is not valid UTF-8: byte 0xe9 at offset 3", "iconv"),
              write("l.txt", "caf\xe9 au lait".encode("latin-1"))),
-            ("a folder as", "data", ("data is a folder",), lambda home: 0),
+            ("a folder as", "data", ("there is no text in the folder data",), lambda home: 0),
         ]
     },
     "a one-character corpus for prepare-char": Mistake(
