@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
+from encoding import encode_slowly, files_in, ids_in, small
+from hypothesis import given
+from hypothesis import strategies as st
 
 from yocto.commands import prepare_char
 from yocto.config import END_OF_TEXT, PrepareCharConfig
@@ -74,7 +79,7 @@ def test_a_run_that_fails_leaves_the_old_files_whole(
     def fail(*args, **kwargs) -> None:
         raise DataError("the disk went away")
 
-    monkeypatch.setattr(prepare_char, "encode_documents", fail)
+    monkeypatch.setattr(CharTokenizer, "encode_documents", fail)
     other = tmp_path / "other.txt"
     other.write_text("zzz" * 100)
     with pytest.raises(DataError):
@@ -88,3 +93,112 @@ def test_the_separator_s_text_inside_a_line_is_plain_text(tmp_path: Path) -> Non
     prepare(tmp_path, text)
     tokenizer = CharTokenizer.load(tmp_path)
     assert "<" in tokenizer.stoi and tokenizer.decode(tokenizer.encode("x <|", "none")) == "x <|"
+
+
+# ------------------------------------------------------------------------ any text, any alphabet
+
+
+def prepared(text: str, normalize: str, lowercase: bool) -> str:
+    """What the issue says of --lowercase and --normalize."""
+    if normalize != "none":
+        text = unicodedata.normalize(normalize.upper(), text)
+    text = text.lower() if lowercase else text
+    return unicodedata.normalize(normalize.upper(), text) if normalize != "none" else text
+
+
+LETTERS = st.text(st.sampled_from("aBcÄ ßΣςσ ﬁ Å e\u0301 İ 中文 🙂 Я.'\n"), max_size=60)
+
+
+@given(
+    st.lists(LETTERS | st.text(st.characters(codec="utf-8"), max_size=15), min_size=2, max_size=6),
+    st.sampled_from(["none", "nfc", "nfkc"]),
+    st.booleans(),
+    st.integers(1, 30),
+    st.sampled_from(["a.jsonl", "a.json", "a.jsonl.gz"]),
+)
+def test_any_alphabet_is_prepared_as_asked(
+    tmp_path_factory, documents, normalize, lowercase, part, name
+) -> None:
+    documents = [d for d in documents if d.strip()]
+    if len(documents) < 2:
+        return
+    folder = tmp_path_factory.mktemp("prepare")
+    whole = json.dumps(documents)
+    lines = "".join(json.dumps(d) + "\n" for d in documents)
+    data = (whole if name == "a.json" else lines).encode()
+    (folder / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    with small(30, part, 16):
+        prepare(folder / "o", folder / name, normalize=normalize, lowercase=lowercase,
+                val_ratio=0.3)  # fmt: skip
+        texts = [prepared(d, normalize, lowercase) for d in documents]
+        characters = sorted(set("".join(texts)))
+        end = len(characters)
+        expected = encode_slowly(
+            documents, 0.3,
+            lambda d: [characters.index(c) for c in prepared(d, normalize, lowercase)], end,
+        )  # fmt: skip
+    assert ids_in(folder / "o") == expected
+    tokenizer = load_tokenizer(folder / "o")
+    assert tokenizer.end_id == end
+    assert tokenizer.vocab_size == end + 1
+
+
+@given(LETTERS.filter(lambda t: len(t) > 10 and t.strip()), st.integers(1, 20), st.booleans())
+def test_one_document_in_parts_is_prepared_as_its_two_halves(
+    tmp_path_factory, text, part, lowercase
+) -> None:
+    folder = tmp_path_factory.mktemp("prepare")
+    (folder / "a.txt").write_text(text * 3, encoding="utf-8", newline="")
+    with small(30, part, 16):
+        prepare(folder / "o", folder / "a.txt", lowercase=lowercase, normalize="nfc")
+    tokenizer = load_tokenizer(folder / "o")
+    cut = int(len(text * 3) * (1 - 0.1))
+    halves = {"train": (text * 3)[:cut], "val": (text * 3)[cut:]}
+    assert {name: tokenizer.decode(ids) for name, ids in ids_in(folder / "o").items()} == {
+        name: prepared(half, "nfc", lowercase) for name, half in halves.items()
+    }
+
+
+@pytest.mark.parametrize("normalize", ["none", "nfkc"])
+def test_how_text_is_prepared_is_kept_and_goes_for_prompts_too(
+    tmp_path: Path, normalize: str
+) -> None:
+    (tmp_path / "a.txt").write_text("SOME ﬁne Words " * 30, encoding="utf-8")
+    prepare(tmp_path / "o", tmp_path / "a.txt", lowercase=True, normalize=normalize)
+    content = json.loads((tmp_path / "o" / "vocab.json").read_text(encoding="utf-8"))
+    assert not any(c.isupper() for c in content["stoi"])
+    tokenizer = load_tokenizer(tmp_path / "o")
+    assert (tokenizer.lowercase, tokenizer.normalize) == (True, normalize)
+    assert tokenizer.decode(tokenizer.encode("WORDS Some")) == "words some"
+    if normalize == "nfkc":
+        assert tokenizer.decode(tokenizer.encode("ﬁne")) == "fine"
+
+
+def test_standard_input_is_prepared_too(yocto, tmp_path: Path) -> None:
+    text = "some words of text " * 30
+    result = yocto("prepare-char", "--text-path", "-", "--out-dir", tmp_path / "o", input=text)
+    assert result.exit_code == 0, result.stderr
+    tokenizer = load_tokenizer(tmp_path / "o")
+    ids = ids_in(tmp_path / "o")
+    assert tokenizer.decode(ids["train"] + ids["val"]) == text
+
+
+def test_what_is_there_is_prepared_anew_and_nothing_else_is_left(
+    tmp_path: Path, small_text: Path, many_documents: Path
+) -> None:
+    prepare(tmp_path / "o", many_documents)
+    prepare(tmp_path / "o", small_text)
+    prepare(tmp_path / "new", small_text)
+    assert files_in(tmp_path / "o") == files_in(tmp_path / "new")
+
+
+def test_a_failure_in_a_new_folder_leaves_nothing(tmp_path: Path, monkeypatch) -> None:
+    def fail(*args, **kwargs) -> None:
+        raise DataError("the disk went away")
+
+    (tmp_path / "a.txt").write_text("zzz" * 100)
+    monkeypatch.setattr(CharTokenizer, "encode_documents", fail)
+    with pytest.raises(DataError) as caught:
+        prepare(tmp_path / "o", tmp_path / "a.txt")
+    assert "--resume" not in caught.value.hint  # which it does not have
+    assert files_in(tmp_path / "o") == {}

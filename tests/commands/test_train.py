@@ -325,6 +325,48 @@ def test_stale_char_files_are_refused_with_the_command(char: Project, tmp_path: 
     assert "yocto prepare-char" in caught.value.hint
 
 
+def test_files_that_encode_cut_into_shards_are_trained_on(token: Project) -> None:
+    whole = run(token, **SHORT)
+    file = str(token.data / "tokenizer.json")
+    encode.run(EncodeConfig(tokenizer_path=file, shard_tokens=500), SilentProgress())
+    assert len(list(token.data.glob("train_*.bin"))) > 2
+    assert not (token.data / "train.bin").exists()
+    shards = run(token, **SHORT)
+    assert shards.val_loss == whole.val_loss
+
+
+def test_an_encoding_that_was_interrupted_is_not_thrown_away(
+    token: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in [*token.data.glob("*.bin"), token.data / "meta.json"]:
+        file.unlink()
+    config = EncodeConfig(tokenizer_path=str(token.data / "tokenizer.json"), shard_tokens=50)
+    with monkeypatch.context() as patch:
+        patch.setattr("yocto.dataset.encode._BATCH", 300)
+        patch.setattr("yocto.dataset.encode._Speed.tell", interrupting(8))
+        with pytest.raises(KeyboardInterrupt):
+            encode.run(config, SilentProgress())
+    before = {path: path.read_bytes() for path in token.data.iterdir()}
+    with pytest.raises(DataError, match="was interrupted") as caught:
+        run(token, **SHORT)
+    assert "--resume" in caught.value.hint
+    assert {path: path.read_bytes() for path in token.data.iterdir()} == before
+    encode.run(dataclasses.replace(config, resume=True), SilentProgress())
+    run(token, **SHORT)
+
+
+def interrupting(count: int):
+    """A function that is interrupted when it is called once more than so often."""
+    left = [count]
+
+    def interrupted(*arguments: object) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+
+    return interrupted
+
+
 def test_token_files_without_meta_json_are_refused(token: Project) -> None:
     (token.data / "meta.json").unlink()
     with pytest.raises(DataError, match=r"no meta\.json"):

@@ -16,6 +16,7 @@ from yocto.commands.data import (
 from yocto.config import EncodeConfig, TrainConfig
 from yocto.dataset.encode import Target
 from yocto.dataset.tokens import load_split, read_meta
+from yocto.dataset.work import is_under_way
 from yocto.errors import DataError, RunError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
@@ -89,6 +90,11 @@ def _missing(
     is_char = config.mode == "char"
     command = "yocto prepare-char" if is_char else _encode_command(file, data_dir)
     if not (data_dir / "meta.json").is_file():
+        if is_under_way(data_dir) and not is_char:
+            raise DataError(
+                f"encoding into {data_dir} was interrupted",
+                "Go on with it: the same yocto encode as before, with --resume.",
+            )
         if config.mode == "char" or any(data_dir.glob("*.bin")):
             raise DataError(f"{data_dir} has no meta.json", f"Encode the text: {command}")
         recorded_corpus(file.parent)

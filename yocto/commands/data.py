@@ -138,15 +138,30 @@ def encode_texts(
     progress: Progress,
 ) -> Meta:
     """Write the token files of texts."""
-    texts.sources = [kept(source) for source in texts.sources]
     c = texts.config
     read = {name: getattr(c, name) for name in ("text_format", "text_key", "text_column", "errors")}
-    settings = {
-        **read, "document_separator": texts.separator, "val_ratio": target.val_ratio,
-        "shard_tokens": target.shard_tokens, "files": len(texts.sources), "file_bytes": texts.size,
-    }  # fmt: skip
-    target = replace(target, settings=settings, inputs=texts.identity())
-    return encode_documents(texts, tokenizer, target, progress)
+    with read_twice(texts):
+        settings = {
+            **read, "document_separator": texts.separator, "val_ratio": target.val_ratio,
+            "shard_tokens": target.shard_tokens, "files": len(texts.sources),
+            "file_bytes": texts.size,
+        }  # fmt: skip
+        target = replace(target, settings=settings, inputs=texts.identity())
+        return encode_documents(texts, tokenizer, target, progress)
+
+
+@contextmanager
+def read_twice(texts: Texts) -> Iterator[None]:
+    """Keep what standard input holds for as long as texts are read, if it is one of them."""
+    before = texts.sources
+    texts.sources = [source if source.copy else kept(source) for source in before]
+    try:
+        yield
+    finally:
+        for old, new in zip(before, texts.sources, strict=True):
+            if new.copy is not None and new.copy is not old.copy:
+                new.copy.close()
+        texts.sources = before
 
 
 def encode_documents(

@@ -29,21 +29,22 @@ from yocto.utils.progress import Progress
 
 @dataclass(frozen=True)
 class Encoded:
-    """What was encoded. mb_per_second: 10^6 bytes of text in a second."""
+    """What was encoded. mb_per_second: 10^6 bytes of text in a second; None where only a part of
+    them was encoded now."""
 
     out_dir: str
     vocab_size: int
     splits: dict[str, dict[str, Any]]
     seconds: float
-    mb_per_second: float
+    mb_per_second: float | None
 
     @classmethod
-    def of(cls, out_dir: Path, meta: Meta, began: float) -> Self:
+    def of(cls, out_dir: Path, meta: Meta, began: float, resumed: bool = False) -> Self:
         """The result that meta.json tells of. began: when, by time.perf_counter."""
         splits = {name: asdict(split) for name, split in meta.splits.items()}
         seconds = time.perf_counter() - began
         size = sum(split.bytes for split in meta.splits.values())
-        speed = round(size / 1e6 / seconds, 3)
+        speed = None if resumed else round(size / 1e6 / seconds, 3)
         return cls(str(out_dir), meta.vocab_size, splits, round(seconds, 3), speed)
 
     def summary(self) -> list[str]:
@@ -79,7 +80,7 @@ def run(config: EncodeConfig, progress: Progress) -> Encoded:
     encode = _encode_tokens if config.from_bin else _encode_text
     with writing(out_dir):
         meta = encode(config, tokenizer, found.parent, target, progress)
-    return Encoded.of(out_dir, meta, began)
+    return Encoded.of(out_dir, meta, began, config.resume)
 
 
 def _encode_text(

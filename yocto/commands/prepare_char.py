@@ -6,12 +6,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from yocto.commands.data import check_outputs, data_dir_flag, encode_texts, sources_of, writing
+from yocto.commands.data import (
+    check_outputs,
+    data_dir_flag,
+    encode_texts,
+    read_twice,
+    sources_of,
+    writing,
+)
 from yocto.commands.encode import Encoded
 from yocto.config import END_OF_TEXT, PrepareCharConfig
 from yocto.dataset.documents import Texts, open_texts
 from yocto.dataset.encode import Target
-from yocto.dataset.streams import kept
 from yocto.tokenizer.char import CharTokenizer, make_preparer
 from yocto.utils.progress import Progress
 
@@ -33,16 +39,15 @@ def run(config: PrepareCharConfig, progress: Progress) -> Prepared:
     """Write vocab.json, train.bin, val.bin and meta.json."""
     began = time.perf_counter()
     texts = open_texts(config.text_path, config)
-    texts.sources = [kept(source) for source in texts.sources]  # it is read twice
     out_dir = Path(config.out_dir)
     check_outputs(out_dir, texts, CharTokenizer.kind, progress)
-    tokenizer = _tokenizer(config, texts, progress)
-    with writing(out_dir):
+    with read_twice(texts):
+        tokenizer = _tokenizer(config, texts, progress)
         target = Target(
-            out_dir, config.val_ratio, sources_of(config), "prepare-char",
-            finish=tokenizer.save,
-        )  # fmt: skip
-        meta = encode_texts(texts, tokenizer, target, progress)
+            out_dir, config.val_ratio, sources_of(config), "prepare-char", finish=tokenizer.save
+        )
+        with writing(out_dir):
+            meta = encode_texts(texts, tokenizer, target, progress)
     return Prepared.of(out_dir, meta, began)
 
 

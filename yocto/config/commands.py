@@ -123,6 +123,10 @@ class TrainTokenizerConfig(TextConfig):
             )
 
 
+# What means nothing where token files are encoded anew.
+_OF_TEXT = {f.name for f in knobs(TextConfig)} | {"val_ratio"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class EncodeConfig(TextConfig):
     """Settings of `yocto encode`."""
@@ -164,8 +168,8 @@ class EncodeConfig(TextConfig):
                     "Name their folder too: --from-bin data/old",
                 )
             return
-        of_text = {f.name for f in knobs(TextConfig)} | {"val_ratio"}
-        if given := sorted(of_text & self.given):
+        of_text = [f for f in knobs(EncodeConfig) if f.name in _OF_TEXT]
+        if given := [f.name for f in of_text if getattr(self, f.name) != f.default]:
             raise ConfigError(
                 f"{' and '.join(given)} can't go with from_bin: its documents are decoded, and "
                 f"each stays in its split",

@@ -251,7 +251,8 @@ def _in_full(text: str) -> float | str:
     """A number with K, M, B or G behind it in full: 100M is a hundred million."""
     units = {"K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9}
     try:
-        return float(text[:-1]) * units[text[-1:].upper()]
+        # Rounded, as 2.01 times a million is a little less than 2,010,000 to a computer.
+        return round(float(text[:-1]) * units[text[-1:].upper()], 3)
     except (KeyError, ValueError):
         return text
 

@@ -30,6 +30,9 @@ from yocto.utils.progress import Progress, Task
 _BATCH = 1 << 21  # bytes of text that are encoded together
 _SAVED = 5.0  # seconds between two notes of the state
 
+# Settings that may change where files do that are not yet read: `inputs` says which those are.
+SIZES = ("files", "file_bytes")
+
 Parts = list[bytes | None]  # texts, None for the end of a document
 
 
@@ -99,7 +102,7 @@ def write_dataset(
     as it was until all is done.
     """
     work = Work(target.folder, _identity(maker, target))
-    if target.resume and (meta := work.finished(maker.sha256)):
+    if target.resume and (meta := work.finished(maker.sha256, target.settings)):
         progress.notice(f"{target.folder} is encoded already: there is nothing to go on with")
         return meta
     state = work.begin(target.resume, target.keep, progress)
@@ -133,10 +136,11 @@ def write_dataset(
 
 def _identity(maker: TokenMaker, target: Target) -> dict[str, Any]:
     """What has to be the same for the work to go on."""
+    settings = {name: value for name, value in target.settings.items() if name not in SIZES}
     return {
         "tokenizer": maker.sha256, "end_id": maker.end_id, "val_ratio": target.val_ratio,
         "shard_tokens": target.shard_tokens, "sources": list(target.sources),
-        "settings": target.settings, "inputs": target.inputs,
+        "settings": settings, "inputs": target.inputs,
     }  # fmt: skip
 
 

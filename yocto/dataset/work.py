@@ -87,20 +87,15 @@ class Work:
         """Whether the files are made in a folder of their own."""
         return self.folder != self.target
 
-    def _folders(self) -> tuple[Path, Path]:
-        return self.target, self.target / BESIDE
-
-    def finished(self, tokenizer_sha256: str) -> Meta | None:
+    def finished(self, tokenizer_sha256: str, settings: dict[str, Any]) -> Meta | None:
         """meta.json where this very work is done already, and nothing is under way."""
         self._tidy()
-        if any((folder / STATE_FILE).exists() for folder in self._folders()):
-            return None
-        if not (self.target / META_FILE).exists():
+        if is_under_way(self.target) or not (self.target / META_FILE).exists():
             return None
         meta = read_meta(self.target)
         same = (
             meta.tokenizer_sha256 == tokenizer_sha256
-            and meta.settings == self.identity["settings"]
+            and meta.settings == settings
             and meta.sources == self.identity["sources"]
         )
         return meta if same else None
@@ -121,7 +116,7 @@ class Work:
         """The state to go on from; a new one where there is none, or without `resume`. keep:
         whether a later call may go on."""
         self._tidy()
-        for folder in self._folders():
+        for folder in (self.target, self.target / BESIDE):
             if not (folder / STATE_FILE).exists():
                 continue
             if resume:
@@ -231,6 +226,11 @@ class Work:
         with suppress(OSError):
             (self.folder / STATE_FILE).unlink()
         self._tidy()
+
+
+def is_under_way(target: Path) -> bool:
+    """Whether work on a folder's token files was interrupted and can go on."""
+    return any((folder / STATE_FILE).exists() for folder in (target, target / BESIDE))
 
 
 def _delete(folder: Path, names: Iterable[str]) -> None:
