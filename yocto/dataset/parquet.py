@@ -1,4 +1,4 @@
-"""Parquet: a row a document, read with pyarrow some thousand rows at a time."""
+"""Parquet: a row a document, read with pyarrow some rows at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from yocto.dataset.streams import Stream, reading, seekable
 from yocto.dataset.utf8 import check_utf8
 from yocto.errors import DataError
 
-_ROWS = 1 << 10  # read at once,
+_ROWS = 1 << 7  # read at once,
 _BYTES = 1 << 24  # or fewer: about as many as have so many bytes
 _BUFFER = 1 << 18  # bytes read at once of a column
 
