@@ -31,7 +31,7 @@ def parquet_chunks(
         _check_column(file.schema_arrow, column, source)
         first, row = _group_of(file, place)
         groups = list(range(first, file.num_row_groups))
-        rows = _rows_at_once(file.metadata, groups, column)
+        rows = _rows_at_once(file.metadata, groups)
         batches = file.iter_batches(rows, groups, columns=[column], use_threads=False)
         while (batch := next(batches, None)) is not None:
             for value in _values(batch, column):
@@ -73,14 +73,15 @@ def _field(fields: list[Any], path: list[str]) -> Any:
     return _field(list(found.type) if pyarrow.types.is_struct(found.type) else [], path[1:])
 
 
-def _rows_at_once(metadata: Any, groups: list[int], column: str) -> int:
-    """As many rows as fit into memory even where texts are long."""
+def _rows_at_once(metadata: Any, groups: list[int]) -> int:
+    """As many rows as fit into memory even where texts are long.
+
+    Judged by all columns: asking a damaged file about one of them ends the process (pyarrow 26).
+    """
     largest = 1
     for number in groups:
         group = metadata.row_group(number)
-        for i in range(group.num_columns):
-            if group.column(i).path_in_schema == column and group.num_rows:
-                largest = max(largest, group.column(i).total_uncompressed_size // group.num_rows)
+        largest = max(largest, group.total_byte_size // max(1, group.num_rows))
     return max(1, min(_ROWS, _BYTES // largest))
 
 
