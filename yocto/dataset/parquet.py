@@ -38,6 +38,8 @@ def parquet_chunks(
                 row += 1
                 if row > place:
                     yield Chunk(_text(value, source, errors, row), True, row)
+        if groups and row != (told := _rows_before(file, file.num_row_groups)):
+            raise pyarrow.ArrowInvalid(f"it has {row} rows, not {told}, as it says")
 
 
 def _check_column(schema: Any, column: str, source: Source) -> None:
@@ -83,6 +85,11 @@ def _rows_at_once(metadata: Any, groups: list[int]) -> int:
         group = metadata.row_group(number)
         largest = max(largest, group.total_byte_size // max(1, group.num_rows))
     return max(1, min(_ROWS, _BYTES // largest))
+
+
+def _rows_before(file: Any, group: int) -> int:
+    """The rows in the row groups before one."""
+    return sum(int(file.metadata.row_group(i).num_rows) for i in range(group))
 
 
 def _group_of(file: Any, place: int) -> tuple[int, int]:
