@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import faulthandler
+import functools
 import gc
 import itertools
 import json
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import mutate
+import packed
 import tiny
 import torch
 
@@ -98,6 +100,41 @@ TEXTS = [
 def write_text() -> None:
     documents = [tiny.make_text(5, seed) for seed in range(4)]
     Path("corpus.txt").write_text(f"{END_OF_TEXT}\n".join(documents), encoding="utf-8")
+
+
+DOCUMENTS = [tiny.make_text(5, seed) for seed in range(4)]
+
+
+def write_jsonl() -> None:
+    lines = [json.dumps({"meta": {"n": 1}, "text": text}, ensure_ascii=False) for text in DOCUMENTS]
+    Path("texts.jsonl").write_text("\n".join([*lines, json.dumps(TEXT)]), encoding="utf-8")
+
+
+def write_json() -> None:
+    content = [{"n": [1, {"a": None}], "text": text} for text in DOCUMENTS]
+    Path("texts.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def write_csv() -> None:
+    quoted = [text.replace('"', '""') for text in DOCUMENTS]
+    rows = [f'{i},"{text}"\n' for i, text in enumerate(quoted)]
+    Path("texts.csv").write_text("n,text\n" + "".join(rows), encoding="utf-8")
+
+
+def write_parquet() -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.table({"text": DOCUMENTS, "a": [{"b": text} for text in DOCUMENTS]})
+    pyarrow.parquet.write_table(table, "texts.parquet", row_group_size=2)
+
+
+def write_packed(kind: str) -> None:
+    """A compressed text, in two members."""
+    data = f"{END_OF_TEXT}\n".join(DOCUMENTS).encode()
+    half = len(data) // 2
+    parts = [packed.COMPRESS[kind](part) for part in (data[:half], data[half:])]
+    Path(f"texts.txt.{kind}").write_bytes(b"".join(parts))
 
 
 def write_tokenizer(tokenizer: BaseTokenizer, *names: str) -> None:
@@ -240,6 +277,19 @@ def use_text() -> None:
     encode_texts(open_corpus_text(TextConfig(text_path=("corpus.txt",)), tokenizer), tokenizer,
                  target, QUIET)  # fmt: skip
     load_bin("out/train.bin")
+
+
+def use_texts(name: str) -> None:
+    """Read a corpus in every way, and once more from a place in its middle on."""
+    column = "a.b" if name.endswith(".parquet") else "text"
+    for errors, cuts in (("replace", "none"), ("strict", "raw")):
+        texts = open_texts([name], TextConfig(errors=errors, text_column=column), cuts=cuts)
+        pieces = list(texts.pieces())
+        middle = len(pieces) // 2
+        rest = b"".join(piece.data for piece in pieces[middle + 1 :])
+        assert b"".join(piece.data for piece in texts.pieces(pieces[middle].place)) == rest
+        for piece in pieces:
+            piece.data.decode("utf-8")
 
 
 def use_tokenizer() -> None:
@@ -401,8 +451,21 @@ def _sealed(file: str, form: str, use: Callable[[], None]) -> Kind:
     return Kind(write_char_run, {CHAR_STEP + file: form}, use, lambda: reseal("char"))
 
 
+def _texts(ending: str, write: Callable[[], None], form: str = "bytes") -> Kind:
+    name = f"texts.{ending}"
+    return Kind(write, {name: form}, functools.partial(use_texts, name))
+
+
 KINDS: dict[str, Kind] = {
     "text": Kind(write_text, {"corpus.txt": "bytes"}, use_text),
+    "texts.jsonl": _texts("jsonl", write_jsonl, "jsonl"),
+    "texts.json": _texts("json", write_json, "json"),
+    "texts.csv": _texts("csv", write_csv),
+    **({"texts.parquet": _texts("parquet", write_parquet)} if find_spec("pyarrow") else {}),
+    **{
+        f"texts.{kind}": _texts(f"txt.{kind}", functools.partial(write_packed, kind))
+        for kind in packed.KINDS
+    },
     "byte-bpe": Kind(lambda: write_tokenizer(byte_bpe()), TOKENIZER, use_tokenizer),
     "byte-bpe-regex": Kind(
         lambda: write_tokenizer(byte_bpe(pattern=r"\w+|\s+|.", normalize="nfkc")),

@@ -90,9 +90,7 @@ def test_a_field_of_a_struct_may_be_the_text(write):
         assert "has no column" in message and "it has 'a', 'a.b', 'text'" in message
 
 
-@pytest.mark.parametrize(
-    "values", [[1, 2], [1.5, None], [True, False], [["a"], ["b"]], [{"b": 1}], [b"x" * 4]]
-)
+@pytest.mark.parametrize("values", [[1, 2], [1.5, None], [True, False], [{"b": 1}], [b"x" * 4]])
 def test_columns_of_other_types_are_told(write, values):
     array = pa.array(values, pa.binary(4)) if values == [b"x" * 4] else pa.array(values)
     message, hint = fault(write({"text": array}))

@@ -484,3 +484,16 @@ def test_a_file_is_read_in_blocks(write, monkeypatch):
     assert streams.BLOCK == text_module.BLOCK >= 1 << 16
     with block_of(100):
         assert len(list(read_blocks(Source(str(path), "text", "")))) == 70
+
+
+def test_where_a_part_begins_is_no_start_of_a_line():
+    # The part is cut right before what would be a separator at the start of a line.
+    text = b"word \nmore.more.more."
+    for size in range(1, len(text)):
+        blocks = [text[n : n + size] for n in range(0, len(text), size)]
+        with block_of(64, 4):
+            chunks = list(documents_in_text(iter(blocks), b" ", "raw"))
+            assert joined(chunks)[0] == text
+            if not chunks[0].ends:
+                again = documents_in_text(iter([text[4:]]), b" ", "raw", 4, inside=True)
+                assert joined(again)[0] == text[4:]

@@ -206,3 +206,14 @@ def test_a_long_text_is_cut_near_its_end():
     rng = random.Random(0)
     words = " ".join("".join(rng.choices("abc", k=rng.randrange(1, 9))) for _ in range(3000))
     assert len(words) - cut_before(words.encode(), 0, len(words)) < 20
+
+
+@given(st.text("aé1中。 \n\u00a0\u2028\x1c\x85ﬁ'\u0301🙂½.", max_size=12), st.integers(0, 9000))
+def test_raw_cuts_lie_before_white_space_behind_what_normal_forms_leave_alone(text, size):
+    def may_be_cut(before: str, after: str) -> bool:
+        is_word = before.isalpha() or unicodedata.category(before).startswith("N")
+        return is_word and after in " \n\u00a0\u2028\x85" and before not in "ﬁ½"
+
+    whole = text + "." * size
+    places = [i for i in range(1, len(text)) if may_be_cut(text[i - 1], text[i])]
+    assert last_cut(whole, raw=True) == max(places, default=0)

@@ -1,4 +1,4 @@
-"""Parquet: a row a document, read with pyarrow some thousand rows at a time."""
+"""Parquet: a row a document, read with pyarrow some rows at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from yocto.dataset.streams import Stream, reading, seekable
 from yocto.dataset.utf8 import check_utf8
 from yocto.errors import DataError
 
-_ROWS = 1 << 10  # read at once,
+_ROWS = 1 << 7  # read at once,
 _BYTES = 1 << 24  # or fewer: about as many as have so many bytes
 _BUFFER = 1 << 18  # bytes read at once of a column
 
@@ -31,13 +31,15 @@ def parquet_chunks(
         _check_column(file.schema_arrow, column, source)
         first, row = _group_of(file, place)
         groups = list(range(first, file.num_row_groups))
-        rows = _rows_at_once(file.metadata, groups, column)
+        rows = _rows_at_once(file.metadata, groups)
         batches = file.iter_batches(rows, groups, columns=[column], use_threads=False)
         while (batch := next(batches, None)) is not None:
             for value in _values(batch, column):
                 row += 1
                 if row > place:
                     yield Chunk(_text(value, source, errors, row), True, row)
+        if groups and row != (told := _rows_before(file, file.num_row_groups)):
+            raise pyarrow.ArrowInvalid(f"it has {row} rows, not {told}, as it says")
 
 
 def _check_column(schema: Any, column: str, source: Source) -> None:
@@ -73,15 +75,21 @@ def _field(fields: list[Any], path: list[str]) -> Any:
     return _field(list(found.type) if pyarrow.types.is_struct(found.type) else [], path[1:])
 
 
-def _rows_at_once(metadata: Any, groups: list[int], column: str) -> int:
-    """As many rows as fit into memory even where texts are long."""
+def _rows_at_once(metadata: Any, groups: list[int]) -> int:
+    """As many rows as fit into memory even where texts are long.
+
+    Judged by all columns: asking a damaged file about one of them ends the process (pyarrow 26).
+    """
     largest = 1
     for number in groups:
         group = metadata.row_group(number)
-        for i in range(group.num_columns):
-            if group.column(i).path_in_schema == column and group.num_rows:
-                largest = max(largest, group.column(i).total_uncompressed_size // group.num_rows)
+        largest = max(largest, group.total_byte_size // max(1, group.num_rows))
     return max(1, min(_ROWS, _BYTES // largest))
+
+
+def _rows_before(file: Any, group: int) -> int:
+    """The rows in the row groups before one."""
+    return sum(int(file.metadata.row_group(i).num_rows) for i in range(group))
 
 
 def _group_of(file: Any, place: int) -> tuple[int, int]:

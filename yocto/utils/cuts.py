@@ -9,6 +9,7 @@ token have one in it; `raw` cuts are those that neither notices.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Literal
 from unicodedata import is_normalized
@@ -16,6 +17,7 @@ from unicodedata import is_normalized
 from yocto.utils.unicode_classes import MARK, NEWLINE, NUMBER, OTHER, SPACE, UPPER, class_table
 
 Cuts = Literal["none", "raw", "any"]
+_WHITE = re.compile(r"\s")
 
 
 def last_cut(text: str, raw: bool = False) -> int:
@@ -25,18 +27,35 @@ def last_cut(text: str, raw: bool = False) -> int:
     so the text may yet be normalised, or hold special tokens without white space.
     """
     table = class_table()
-    before = (SPACE, NEWLINE) if raw else (SPACE, NEWLINE, OTHER)
+    if raw:
+        return next((i for i in _white_places(text) if _is_raw_cut(text, i)), 0)
     after = MARK
     for i in range(len(text) - 1, -1, -1):
         kind = table[ord(text[i])]
-        if after in before and (kind == NUMBER or kind >= UPPER):
+        if after in (SPACE, NEWLINE, OTHER) and (kind == NUMBER or kind >= UPPER):
             c = text[i + 1]
-            if raw and not is_normalized("NFKC", text[i]):
-                pass
-            elif c != "'" and not "\ud800" <= c <= "\udfff":
+            if c != "'" and not "\ud800" <= c <= "\udfff":
                 return i + 1
         after = kind
     return 0
+
+
+def _white_places(text: str) -> Iterator[int]:
+    """Where white space stands behind a first character, the last place first. A text without any
+    is passed over quickly."""
+    end = len(text)
+    while end > 1:
+        begin = max(1, end - 4096)
+        yield from reversed([match.start() for match in _WHITE.finditer(text, begin, end)])
+        end = begin
+
+
+def _is_raw_cut(text: str, place: int) -> bool:
+    table, before = class_table(), text[place - 1]
+    kind = table[ord(before)]
+    is_word = kind == NUMBER or kind >= UPPER
+    is_white = table[ord(text[place])] in (SPACE, NEWLINE)
+    return bool(is_word and is_white and is_normalized("NFKC", before))
 
 
 def cut_before(data: bytes | memoryview, start: int, end: int, raw: bool = False) -> int:
