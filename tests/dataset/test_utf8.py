@@ -75,6 +75,7 @@ def test_the_hint_can_be_typed(source, hint):
     assert "--errors replace" in caught.value.hint
 
 
+@settings(deadline=None)  # the first call loads the kernel
 @given(BYTES)
 def test_with_and_without_the_kernel_the_answer_is_the_same(data):
     import sys
