@@ -44,6 +44,7 @@ from yocto.config import (
     GPTConfig,
     PrepareCharConfig,
     SampleConfig,
+    TextConfig,
     TrainConfig,
     TrainTokenizerConfig,
 )
