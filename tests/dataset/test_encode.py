@@ -349,6 +349,24 @@ def test_stopped_anywhere_and_gone_on_the_files_are_those_of_an_undisturbed_run(
     assert files_in(folder / "o") == files_in(folder / "whole")
 
 
+@pytest.mark.parametrize("shard_tokens", [None, 10])
+def test_one_long_document_stopped_anywhere_is_cut_at_the_same_place(
+    tmp_path, monkeypatch, shard_tokens
+):
+    monkeypatch.setattr(encode_module, "_SAVED", -1)
+    path = tmp_path / "a.txt"
+    path.write_text("wörd äfter wörd 🙂 " * 60, encoding="utf-8")
+    shape = {"val_ratio": 0.4, "keep": True, "shard_tokens": shard_tokens}
+    with small(60, 30, 16):
+        write(tmp_path / "whole", open_texts([path]), **shape)
+        for stop in range(1, 24, 3):
+            out = tmp_path / str(stop)
+            with pytest.raises(Stop):
+                write(out, open_texts([path]), stopping_after(stop), **shape)
+            write(out, open_texts([path]), resume=True, **shape)
+            assert files_in(out) == files_in(tmp_path / "whole")
+
+
 def test_finished_shards_have_their_names_at_once(tmp_path):
     path = text_of(tmp_path, DOCUMENTS)
     with small(100), pytest.raises(Stop):

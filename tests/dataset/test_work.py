@@ -244,6 +244,24 @@ def test_what_belongs_to_the_files_is_written_before_old_ones_go(tmp_path):
     assert files_in(out) == whole
 
 
+def test_killed_before_the_first_note_old_files_are_not_taken_for_the_new_ones(tmp_path):
+    text = tmp_path / "a.txt"
+    text.write_text(f"one\n{END_OF_TEXT}\ntwo\n")
+    out = tmp_path / "o"
+    write(out, open_texts([text]), keep=True)
+    text.write_text(f"one\n{END_OF_TEXT}\nsix\n")  # as long as before
+    work = Work(out, encode._identity(MAKER, target_of(out, text)))
+    work.begin(False, True, SilentProgress())  # and here it is killed
+    write(out, open_texts([text]), keep=True, resume=True)
+    write(tmp_path / "whole", open_texts([text]), keep=True)
+    assert files_in(out) == files_in(tmp_path / "whole")
+
+
+def target_of(out: Path, text: Path) -> encode.Target:
+    inputs = open_texts([text]).identity()
+    return encode.Target(out, 0.1, ["a.txt"], "encode", keep=True, inputs=inputs)
+
+
 def test_a_folder_that_can_t_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "a.txt").write_text("some text")
