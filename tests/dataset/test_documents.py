@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,8 +17,17 @@ from hypothesis import strategies as st
 from packed import COMPRESS, KINDS
 
 from yocto.config import TextConfig
+from yocto.dataset import documents as documents_module
 from yocto.dataset import text as text_module
-from yocto.dataset.documents import BEGIN, Piece, Place, Texts, open_texts, read_documents
+from yocto.dataset.documents import (
+    BEGIN,
+    LookedThrough,
+    Piece,
+    Place,
+    Texts,
+    open_texts,
+    read_documents,
+)
 from yocto.dataset.sources import Source
 from yocto.dataset.streams import kept
 from yocto.errors import DataError
@@ -308,3 +318,43 @@ def test_large_files_take_little_memory(tmp_path, name):
     read, memory = map(int, done.stdout.split())
     assert read == sum(map(len, texts))
     assert memory < 60_000_000
+
+
+# ---------------------------------------------------------------------------------- a first look
+
+
+class Counted:
+    """Documents that tell how often they were read."""
+
+    size = consumed = 0
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.read: list[int] = []  # the first document of each reading, and how many were given
+
+    def pieces(self, start: Place = BEGIN) -> Iterator[Piece]:
+        for number in range(start.at, self.count):
+            self.read.append(number)
+            yield Piece(b"x" * 10, True, True, Place(0, number + 1))
+
+
+@given(count=st.integers(0, 12), looked=st.integers(0, 12), limit=st.integers(0, 150))
+def test_what_a_first_look_read_is_given_again_and_not_read_twice(count, looked, limit):
+    documents = Counted(count)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents_module, "_REMEMBERED", limit)
+        seen = LookedThrough(documents)
+        first = list(islice(seen.look(), looked))
+        again = list(seen.pieces())
+    assert again == list(Counted(count).pieces())
+    assert first == again[:looked]
+    kept = 10 * len(first) <= limit
+    assert documents.read == [*range(len(first) * (not kept)), *range(count)]
+
+
+def test_who_goes_on_elsewhere_reads_from_there():
+    documents = Counted(5)
+    seen = LookedThrough(documents)
+    list(islice(seen.look(), 2))
+    assert len(list(seen.pieces(Place(0, 3)))) == 2
+    assert len(list(seen.pieces())) == 5

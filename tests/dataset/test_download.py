@@ -558,7 +558,9 @@ def test_a_file_of_the_same_name_from_elsewhere_is_told_apart(tmp_path):
         assert len(server.seen) == 1
 
 
-@pytest.mark.parametrize("line", [f"{SHA}  text.txt\n", f"{SHA.upper()} *text.txt", f"\\{SHA}  text.txt"])
+@pytest.mark.parametrize(
+    "line", [f"{SHA}  text.txt\n", f"{SHA.upper()} *text.txt", f"\\{SHA}  text.txt"]
+)
 def test_a_record_made_by_hand_counts(tmp_path, line):
     (tmp_path / "text.txt").write_bytes(TEXT)
     (tmp_path / "text.txt.sha256").write_text(line)

@@ -8,7 +8,7 @@ from encoding import Told, small, split_slowly
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yocto.dataset.documents import BEGIN, Piece, Place
+from yocto.dataset.documents import BEGIN, LookedThrough, Piece, Place
 from yocto.dataset.split import SplitPlan, draw, plan_split
 from yocto.dataset.text import PART
 from yocto.errors import DataError
@@ -44,7 +44,7 @@ class Listed:
 
 
 def plan(documents: list[str], ratio: float, part: int = 1 << 30) -> SplitPlan:
-    return plan_split(Listed(documents, part), ratio, SilentTask())
+    return plan_split(LookedThrough(Listed(documents, part)), ratio, SilentTask())
 
 
 def split_documents(documents: list[str], ratio: float) -> dict[str, list[str]]:
@@ -164,14 +164,14 @@ def test_a_document_that_comes_in_parts_goes_where_the_whole_goes(one, other, pa
 
 def test_a_plan_of_many_documents_looks_at_the_first_few_only():
     documents = Listed(MANY)
-    assert plan_split(documents, 0.5, SilentTask()) == SplitPlan(0.5)
+    assert plan_split(LookedThrough(documents), 0.5, SilentTask()) == SplitPlan(0.5)
     assert documents.consumed < documents.size / 10
 
 
 def test_progress_counts_every_byte_that_is_looked_at():
     told = Told()
     with told.task("looking", 1, "byte") as task:
-        plan_split(Listed(["one long text " * 99], 10), 0.1, task)
+        plan_split(LookedThrough(Listed(["one long text " * 99], 10)), 0.1, task)
     assert sum(told.bars[0][3]) == len("one long text " * 99)
 
 
@@ -213,4 +213,4 @@ def test_a_text_that_changes_while_it_is_read_is_told(tmp_path: Path):
 
     listed.pieces = pieces
     with pytest.raises(DataError, match="changed while it was read"):
-        plan_split(listed, 0.3, SilentTask())
+        plan_split(LookedThrough(listed), 0.3, SilentTask())

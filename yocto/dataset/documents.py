@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -55,6 +56,7 @@ class Documents(Protocol):
 
 
 BEGIN = Place()
+_REMEMBERED = 1 << 24  # bytes of documents that a first look keeps
 
 
 class Texts:
@@ -155,6 +157,44 @@ class Texts:
         for piece in self.pieces():
             if piece.data:
                 yield piece.data.decode("utf-8")
+
+
+class LookedThrough:
+    """Documents of which somebody has a first look: what was read for it is not read again, unless
+    it was much."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._seen: list[Piece] = []
+        self._rest: Iterator[Piece] = iter(())  # behind those
+        self._size = 0
+
+    @property
+    def size(self) -> int:
+        """How much there is to read, in bytes."""
+        return self._documents.size
+
+    @property
+    def consumed(self) -> int:
+        """How much of it is read."""
+        return self._documents.consumed
+
+    def look(self) -> Iterator[Piece]:
+        """All documents, for a first look that may end anywhere."""
+        self._rest = self._documents.pieces()
+        for piece in self._rest:
+            self._size += len(piece.data)
+            if self._size <= _REMEMBERED:
+                self._seen.append(piece)
+            yield piece
+
+    def pieces(self, start: Place = BEGIN) -> Iterator[Piece]:
+        """All documents from a place on."""
+        if start != BEGIN or not self._seen or self._size > _REMEMBERED:
+            self._seen = []
+            return self._documents.pieces(start)
+        seen, self._seen = self._seen, []
+        return chain(seen, self._rest)
 
 
 def open_texts(

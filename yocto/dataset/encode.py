@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from yocto.dataset.documents import BEGIN, Documents, Piece, Place
+from yocto.dataset.documents import BEGIN, Documents, LookedThrough, Piece, Place
 from yocto.dataset.shards import SplitWriter
 from yocto.dataset.split import SPLITS, plan_split
 from yocto.dataset.tokens import Ids, Meta, bin_dtype
@@ -152,6 +152,7 @@ def _encode(
     state: WorkState,
     progress: Progress,
 ) -> None:
+    documents = LookedThrough(documents)
     if state.plan is None:
         with progress.task("looking through the text", documents.size or None, "byte") as task:
             state.plan = plan_split(documents, target.val_ratio, task)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from yocto.dataset.documents import BEGIN, Documents, Piece, Place
+from yocto.dataset.documents import BEGIN, Documents, LookedThrough, Piece, Place
 from yocto.dataset.text import PART
 from yocto.errors import DataError
 from yocto.utils.progress import Task
@@ -58,7 +58,7 @@ class SplitPlan:
         return plan
 
 
-def plan_split(texts: Documents, val_ratio: float, task: Task) -> SplitPlan:
+def plan_split(texts: LookedThrough, val_ratio: float, task: Task) -> SplitPlan:
     """Look through documents as far as it takes to know how to split them.
 
     That is the first few, unless chance leaves a split empty; a single document is read to its end.
@@ -69,7 +69,7 @@ def plan_split(texts: Documents, val_ratio: float, task: Task) -> SplitPlan:
     count, low, high = 0, 1.0, 0.0  # of the draws
     only = _Document()  # the first one, in case there is no other
     place, consumed = BEGIN, 0
-    for piece in texts.pieces():
+    for piece in texts.look():
         if piece.split:  # that is decided already
             return SplitPlan(0.0)
         if piece.starts:
