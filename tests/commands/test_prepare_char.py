@@ -106,7 +106,7 @@ def prepared(text: str, normalize: str, lowercase: bool) -> str:
     return unicodedata.normalize(normalize.upper(), text) if normalize != "none" else text
 
 
-LETTERS = st.text(st.sampled_from("aBcÄ ßΣςσ ﬁ Å e\u0301 İ 中文 🙂 Я.'\n"), max_size=60)
+LETTERS = st.text(st.sampled_from("aBcÄ ßΣςσ ﬁ Å e\u0301\u0323 İ 中文 🙂 Я.'\n"), max_size=60)
 
 
 @given(
@@ -206,3 +206,20 @@ def test_a_failure_in_a_new_folder_leaves_nothing(tmp_path: Path, monkeypatch) -
         prepare(tmp_path / "o", tmp_path / "a.txt")
     assert "--resume" not in caught.value.hint  # which it does not have
     assert files_in(tmp_path / "o") == {}
+
+
+@pytest.mark.parametrize("val_ratio", [0.1, 0.25, 0.5, 0.75])
+@pytest.mark.parametrize("unit", ["e\u0301", "e\u0323\u0301", "ΑΣ", "가각\u11a8"])
+def test_one_document_may_be_cut_between_a_letter_and_its_accent(
+    tmp_path: Path, unit: str, val_ratio: float
+) -> None:
+    for length in range(20, 26):
+        text = (unit * 20)[:length]
+        (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+        prepare(tmp_path / "o", tmp_path / "a.txt", normalize="nfc", lowercase=True,
+                val_ratio=val_ratio)  # fmt: skip
+        cut = int(length * (1 - val_ratio))
+        halves = [prepared(half, "nfc", True) for half in (text[:cut], text[cut:])]
+        tokenizer = load_tokenizer(tmp_path / "o")
+        assert tokenizer.itos == sorted(set("".join(halves)))
+        assert list(map(tokenizer.decode, ids_in(tmp_path / "o").values())) == halves

@@ -113,7 +113,7 @@ class _PlainTask:
         text = f", {self.text}" if self.text else ""
         if self.total is None:
             self.progress.say(f"{self.description}: {self.done:,} {self.unit}s so far{text}")
-        elif self.done < self.total:
+        elif self.first < self.done < self.total:
             left = (now - self.began) / (self.done - self.first) * (self.total - self.done)
             self.progress.say(
                 f"{self.description}: {self.done:,} of {self.total:,} {self.unit}s{text}, "

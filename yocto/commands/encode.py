@@ -77,6 +77,8 @@ def run(config: EncodeConfig, progress: Progress) -> Encoded:
         # So that the folder is all that train needs.
         finish=lambda folder: None if own else tokenizer.save(folder),
     )  # fmt: skip
+    if not own:
+        tokenizer.check_room(out_dir)
     encode = _encode_tokens if config.from_bin else _encode_text
     with writing(out_dir):
         meta = encode(config, tokenizer, found.parent, target, progress)

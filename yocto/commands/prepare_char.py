@@ -16,8 +16,9 @@ from yocto.commands.data import (
 )
 from yocto.commands.encode import Encoded
 from yocto.config import END_OF_TEXT, PrepareCharConfig
-from yocto.dataset.documents import Texts, open_texts
+from yocto.dataset.documents import LookedThrough, Texts, open_texts
 from yocto.dataset.encode import Target
+from yocto.dataset.split import SplitPlan, parts_of, plan_split
 from yocto.tokenizer.char import CharTokenizer, make_preparer
 from yocto.utils.progress import Progress
 
@@ -42,25 +43,33 @@ def run(config: PrepareCharConfig, progress: Progress) -> Prepared:
     out_dir = Path(config.out_dir)
     check_outputs(out_dir, texts, CharTokenizer.kind, progress)
     with read_twice(texts):
-        tokenizer = _tokenizer(config, texts, progress)
+        with progress.task("looking through the text", texts.size or None, "byte") as task:
+            plan = plan_split(LookedThrough(texts), config.val_ratio, task)
+        tokenizer = _tokenizer(config, texts, plan, progress)
+        tokenizer.check_room(out_dir)
         target = Target(
-            out_dir, config.val_ratio, sources_of(config), "prepare-char", finish=tokenizer.save
-        )
+            out_dir, config.val_ratio, sources_of(config), "prepare-char", finish=tokenizer.save,
+            plan=plan,
+        )  # fmt: skip
         with writing(out_dir):
             meta = encode_texts(texts, tokenizer, target, progress)
     return Prepared.of(out_dir, meta, began)
 
 
-def _tokenizer(config: PrepareCharConfig, texts: Texts, progress: Progress) -> CharTokenizer:
-    """The characters that the text has once it is prepared."""
+def _tokenizer(
+    config: PrepareCharConfig, texts: Texts, plan: SplitPlan, progress: Progress
+) -> CharTokenizer:
+    """The characters that the text has once it is split and prepared: one document may be cut
+    between a letter and its accent, which are one character only together."""
     prepared = make_preparer(config.normalize, config.lowercase)
     # The separator's text inside a line is plain text, so its characters count too.
     characters: set[str] = set()
     documents = consumed = 0
-    with progress.task("collecting characters", texts.size, "byte") as task:
-        for piece in texts.pieces():
+    with progress.task("collecting characters", texts.size or None, "byte") as task:
+        for piece, parts in parts_of(texts.pieces(), plan):
             documents += piece.starts
-            characters.update(prepared(piece.data.decode("utf-8")))
+            for part in parts:
+                characters.update(prepared(part.data.decode("utf-8")))
             task.advance(texts.consumed - consumed)
             consumed = texts.consumed
     # One document needs no end token, and without it the ids are nanoGPT's.

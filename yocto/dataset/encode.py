@@ -21,7 +21,7 @@ import numpy as np
 
 from yocto.dataset.documents import BEGIN, Documents, LookedThrough, Piece, Place
 from yocto.dataset.shards import SplitWriter
-from yocto.dataset.split import SPLITS, plan_split
+from yocto.dataset.split import SPLITS, SplitPlan, parts_of, plan_split
 from yocto.dataset.tokens import Ids, Meta, bin_dtype
 from yocto.dataset.work import Work, WorkState
 from yocto.errors import DataError, YoctoError
@@ -65,7 +65,7 @@ class Target:
     keep: what is encoded when something goes wrong stays, and the next call with resume goes on.
     settings: what decides the tokens besides the tokenizer, told in meta.json. inputs: what must
     not have changed when the work goes on. finish: writes into a folder what else belongs to the
-    files; called before meta.json is written.
+    files; called before meta.json is written. plan: how documents are split, if that is known.
     """
 
     folder: Path
@@ -79,6 +79,7 @@ class Target:
     settings: dict[str, Any] = field(default_factory=dict)
     inputs: Any = None
     finish: Callable[[Path], None] = lambda folder: None
+    plan: SplitPlan | None = None
 
 
 @dataclass
@@ -153,6 +154,7 @@ def _encode(
     progress: Progress,
 ) -> None:
     documents = LookedThrough(documents)
+    state.plan = state.plan or target.plan
     if state.plan is None:
         with progress.task("looking through the text", documents.size or None, "byte") as task:
             state.plan = plan_split(documents, target.val_ratio, task)
@@ -215,48 +217,35 @@ def _batches(
     """Documents from the state's place on, some megabytes at a time. Where reading fails, what was
     read before comes yet, and the failure is put into `failures`."""
     assert state.plan is not None
-    plan, split = state.plan, state.split
     begun = {name: state.splits[name].documents for name in SPLITS}
-    done = sum(state.splits[name].bytes for name in SPLITS)  # of the only document, if it is cut
+    done = sum(state.splits[name].bytes for name in SPLITS)
+    pieces = _until(documents.pieces(state.place), failures)
     batch = _Batch()
-
-    def put(name: str, data: bytes, starts: bool) -> None:
-        if starts and begun[name]:
-            batch.parts[name].append(None)
-        begun[name] += starts
-        batch.counts[name][0] += len(data)
-        batch.counts[name][1] += starts
-        batch.parts[name].append(data)
-        batch.size += len(data)
-
-    pieces = documents.pieces(state.place)
-    while piece := _next(pieces, failures):
-        if plan.cut is not None:
-            left = max(0, plan.cut - done)
-            done += len(piece.data)
-            if left:
-                put("train", piece.data[:left], piece.starts)
-            if len(piece.data) > left:
-                put("val", piece.data[left:], not begun["val"])
-        else:
-            split = plan.split_of(piece) if piece.starts else split
-            put(split, piece.data, piece.starts)
-        batch.place, batch.split = piece.place, split
+    for piece, parts in parts_of(pieces, state.plan, state.split, done):
+        for name, data, starts in parts:
+            if starts and begun[name]:
+                batch.parts[name].append(None)
+            begun[name] += starts
+            batch.counts[name][0] += len(data)
+            batch.counts[name][1] += starts
+            batch.parts[name].append(data)
+            batch.split = name
+        batch.size += len(piece.data)
+        batch.place = piece.place
         if batch.size >= _BATCH:
             batch.consumed = documents.consumed
             yield batch
-            batch = _Batch()
+            batch = _Batch(split=batch.split)
     if batch.size:
         batch.consumed = documents.consumed
         yield batch
 
 
-def _next(pieces: Iterator[Piece], failures: list[YoctoError]) -> Piece | None:
+def _until(pieces: Iterator[Piece], failures: list[YoctoError]) -> Iterator[Piece]:
     try:
-        return next(pieces, None)
+        yield from pieces
     except YoctoError as error:
         failures.append(error)
-        return None
 
 
 def _encoded(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -56,6 +57,32 @@ class SplitPlan:
         if type(plan.limit) not in (int, float) or not 0 <= plan.limit <= 1 or not is_cut:
             raise ValueError("a split that can't be")
         return plan
+
+
+class Part(NamedTuple):
+    """What of a piece belongs to one split. starts: a document begins there with it."""
+
+    split: str
+    data: bytes
+    starts: bool
+
+
+def parts_of(
+    pieces: Iterable[Piece], plan: SplitPlan, split: str = "train", done: int = 0
+) -> Iterator[tuple[Piece, list[Part]]]:
+    """Pieces, and where they go. split: of the document that goes on with the first one; done: the
+    bytes of the only document that lie before it, if it is cut."""
+    for piece in pieces:
+        if plan.cut is None:
+            split = plan.split_of(piece) if piece.starts else split
+            yield piece, [Part(split, piece.data, piece.starts)]
+            continue
+        left = max(0, plan.cut - done)
+        parts = [Part("train", piece.data[:left], piece.starts)] if left else []
+        if len(piece.data) > left:
+            parts.append(Part("val", piece.data[left:], done <= plan.cut))
+        done += len(piece.data)
+        yield piece, parts
 
 
 def plan_split(texts: LookedThrough, val_ratio: float, task: Task) -> SplitPlan:

@@ -288,20 +288,24 @@ class BaseTokenizer(ABC):
                 file.write(content)
             return
         files = self.files()
-        stale = [name for name in TOKENIZER_FILES if name not in files and (folder / name).exists()]
-        own = (folder / CORPUS_FILE).exists()
-        main = next(iter(files))
+        self.check_room(folder)
+        for name, text in files.items():
+            with atomic_file(folder / name) as file:
+                file.write(_as_bytes(text))
+        if (folder / CORPUS_FILE).exists():
+            for name in TOKENIZER_FILES:
+                if name not in files:
+                    remove(folder / name)
+
+    def check_room(self, folder: Path) -> None:
+        """Raise TokenizerFileError where `save` would refuse a folder: before long work, say."""
+        main = next(iter(self.files()))
         for name in takewhile(lambda name: name != main, TOKENIZER_FILES):
-            if name in stale and not own:
+            if (folder / name).exists() and not (folder / CORPUS_FILE).exists():
                 raise TokenizerFileError(
                     f"{folder} holds another tokenizer's {name}",
                     "Choose another folder for the output.",
                 )
-        for name, text in files.items():
-            with atomic_file(folder / name) as file:
-                file.write(_as_bytes(text))
-        for name in stale if own else ():
-            remove(folder / name)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
