@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -195,7 +196,7 @@ class TokenShards:
     def __getitem__(self, places: slice, /) -> Ids:
         start, stop, step = places.indices(len(self))
         assert step == 1, "a slice of tokens has no step"
-        first = int(np.searchsorted(self.starts, start, "right")) - 1
+        first = bisect_right(self.starts, start) - 1
         found = []
         while start < stop and first < len(self.parts):
             begin, end = self.starts[first], self.starts[first + 1]
