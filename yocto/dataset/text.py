@@ -121,12 +121,13 @@ def documents_in_text(
     searched = 0  # up to here no separator begins in the text
     # What may yet turn out to be a separator: itself, with \r\n behind it or a \n before.
     reach = len(separator) + 3
+    line = _Separator(separator)
     for block in blocks:
         if place == 0 and not text and block.startswith(BOM):
             place, block = len(BOM), block[len(BOM) :]
         text = text + block if text else block
         start = 0
-        while found := _find(text, separator, max(searched, start), start if at_line_start else -1):
+        while found := line.find(text, max(searched, start), start if at_line_start else -1):
             begin, end = found
             place += held.size + end - start
             yield Chunk(held.take(text[start:begin]), True, place)
@@ -178,36 +179,40 @@ class _Held:
         return whole
 
 
-def _find(text: bytes, separator: bytes, start: int, line_start: int) -> tuple[int, int] | None:
-    """Where the next separator line begins, and where what follows it does.
+class _Separator:
+    """The line that ends a document."""
 
-    line_start: a place that is known to be the start of a line, or -1.
-    """
-    while True:
-        begin = _search(text, separator, start)
-        if begin < 0:
-            return None
-        end = begin + len(separator)
-        if text[begin - 1 : begin] == b"\n" or begin == line_start:
-            if text[end : end + 1] == b"\n":
-                return begin, end + 1
-            if text[end : end + 2] == b"\r\n":
-                return begin, end + 2
-        start = begin + 1
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self._size = len(text)
+        # Looking for one byte is ten times as quick as for several: the rarest is looked for.
+        self._at = next((i for i, byte in enumerate(text) if byte in _RARE), -1)
+        self._byte = text[self._at]
 
+    def find(self, text: bytes, start: int, line_start: int) -> tuple[int, int] | None:
+        """Where the next separator line begins, and where what follows it does.
 
-def _search(text: bytes, separator: bytes, start: int) -> int:
-    """text.find(separator, start). Looking for one byte is ten times as quick as for several, so
-    the separator's rarest is looked for, unless it turns out to be common."""
-    at = next((i for i, byte in enumerate(separator) if byte in _RARE), None)
-    if at is None:
-        return text.find(separator, start)
-    byte = separator[at]
-    place, seen = start + at - 1, 0
-    while (place := text.find(byte, place + 1)) >= 0:
-        if text.startswith(separator, place - at):
-            return place - at
-        seen += 1
-        if seen > 8 and place - start < 1000 * seen:
-            return text.find(separator, place - at)
-    return -1
+        line_start: a place that is known to be the start of a line, or -1.
+        """
+        begin = start - 1
+        while (begin := self._search(text, begin + 1)) >= 0:
+            end = begin + self._size
+            if text[begin - 1 : begin] == b"\n" or begin == line_start:
+                if text[end : end + 1] == b"\n":
+                    return begin, end + 1
+                if text[end : end + 2] == b"\r\n":
+                    return begin, end + 2
+        return None
+
+    def _search(self, text: bytes, start: int) -> int:
+        """text.find(self.text, start), unless the rarest byte turns out to be common."""
+        at, place, seen = self._at, start + self._at - 1, 0
+        if at < 0:
+            return text.find(self.text, start)
+        while (place := text.find(self._byte, place + 1)) >= 0:
+            if text.startswith(self.text, place - at):
+                return place - at
+            seen += 1
+            if seen > 8 and place - start < 1000 * seen:
+                return text.find(self.text, place - at)
+        return -1
