@@ -203,7 +203,7 @@ FOUND = {
     "half a character in a path": ("corpus.json", put("paths", ["a\ud800"]), "damaged"),
     "a device in place of a text": ("corpus.json", put("paths", [os.devnull]), "damaged"),
     "a number without end": ("token-meta", put("splits/val/bytes", 10**400), "out of range"),
-    "a checksum that is none": ("token-meta", put("splits/val/sha256", 5), "not a text"),
+    "a checksum that is none": ("token-meta", put("splits/val/sha256", 5), "that of its files"),
     "an infinite step": ("config.json-sealed", put("step", math.inf), "no count"),
     "settings in a list": ("config.json-sealed", put("train", [[1, 2]]), "no table"),
     "a file with a long name": ("config.json-sealed", put("files/" + "x" * 300, ""), "missing"),

@@ -149,8 +149,9 @@ def read_meta(folder: Path) -> Meta:
 def split_meta(value: Any) -> SplitMeta:
     """A split as JSON tells of it. Raises ValueError, KeyError or TypeError for a wrong one."""
     files = [file_meta(file) for file in value["files"]]
-    split = SplitMeta(value["tokens"], value["bytes"], value["documents"], files)
-    _check_counts(split.tokens, split.bytes, split.documents)
+    counts = (value["tokens"], value["bytes"], value["documents"])
+    _check_counts(*counts)
+    split = SplitMeta(*counts, files)
     if split.tokens != sum(file.tokens for file in files):
         raise ValueError("the files of a split hold other tokens than the split")
     if split.sha256 != value["sha256"]:
