@@ -63,12 +63,12 @@ from yocto.tokenizer.store import load_tokenizer
 from yocto.tokenizer.word import WordTrainer
 from yocto.training.corpus import Corpus
 from yocto.training.metrics import MetricsFile, bits_per_byte
-from yocto.training.plan import duration
 from yocto.training.runs import find_resumed, latest, new_run, resumed_config
 from yocto.training.trainer import Trainer
 from yocto.utils.files import sha256_file
 from yocto.utils.progress import SilentProgress
 from yocto.utils.settings import parse_assignments, read_settings
+from yocto.utils.text import duration
 
 GIB = 1 << 30
 HERE = Path()  # the worker stands in the folder of its kind: no path in a file tells where that is

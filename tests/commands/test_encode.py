@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -195,9 +196,11 @@ def test_any_format_gives_the_same_files(
 def test_the_result_tells_of_shards(tokenizers: dict[str, Path], corpus: Path, tmp_path) -> None:
     result = run(tokenizer_path=str(tokenizers["byte-bpe"]), text_path=(str(corpus),),
                  out_dir=str(tmp_path / "o"), shard_tokens=100)  # fmt: skip
-    train, val = result.summary()
+    train, val, speed, following = result.summary()
     assert "train_000000.bin … train_" in train and " bytes a token" in train
     assert "val_000000.bin" in val
+    assert re.fullmatch(r"done in \d+ s, [\d.]+ MB/s", speed)
+    assert following == f"next: yocto train --mode token --data-dir {tmp_path / 'o'}"
 
 
 def test_the_speed_is_told_only_of_a_run_that_did_all(

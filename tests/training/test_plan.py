@@ -9,7 +9,6 @@ from tiny import tiny_gpt, train_config
 
 from yocto.training.plan import (
     Plan,
-    duration,
     evaluation_share,
     iterations_for,
     training_memory,
@@ -19,17 +18,6 @@ PLAN = Plan(
     device="cpu, 2 threads", parameters=1_234_567, train_tokens=10_000, val_tokens=900,
     epoch_tokens=10_000, iterations=100, tokens_per_iteration=250, memory=45_600_000, seconds=200.0,
 )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0 s"), (8.4, "8 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"),
-        (3599.7, "1 h 0 min"), (7500, "2 h 5 min"),
-    ],
-)  # fmt: skip
-def test_a_duration_is_told_in_words(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 def test_the_plan_tells_every_size_and_cost() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yocto.utils.text import escaped, size_text, without_control
+from yocto.utils.text import duration, escaped, size_text, without_control
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,14 @@ def test_escaped_bytes_come_back_and_all_of_them_can_be_printed(data):
 )  # fmt: skip
 def test_what_can_not_be_seen_is_spelt(data, text):
     assert escaped(data) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"), (8.4, "8 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"),
+        (3599.7, "1 h 0 min"), (7500, "2 h 5 min"),
+    ],
+)  # fmt: skip
+def test_a_duration_is_told_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from yocto.commands.data import (
     check_outputs,
+    data_dir_flag,
     encode_documents,
     encode_texts,
     open_corpus_text,
@@ -25,6 +26,7 @@ from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
 from yocto.utils.cores import available_cores
 from yocto.utils.progress import Progress
+from yocto.utils.text import duration
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,15 @@ class Encoded:
 
     def summary(self) -> list[str]:
         """The result in words."""
+        speed = "" if self.mb_per_second is None else f", {self.mb_per_second:,.1f} MB/s"
+        return [
+            *self.files(),
+            f"done in {duration(self.seconds)}{speed}",
+            f"next: yocto train --mode token{data_dir_flag(self.out_dir, 'data/token')}",
+        ]
+
+    def files(self) -> list[str]:
+        """What the files of each split hold."""
         lines = []
         for name, split in self.splits.items():
             files = [file["name"] for file in split["files"]]

@@ -31,7 +31,7 @@ class Prepared(Encoded):
         """The result in words."""
         return [
             f"{self.vocab_size} different characters -> {Path(self.out_dir) / 'vocab.json'}",
-            *super().summary(),
+            *self.files(),
             f"next: yocto train --mode char{data_dir_flag(self.out_dir, 'data/char')}",
         ]
 

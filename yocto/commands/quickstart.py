@@ -15,9 +15,9 @@ from yocto.config import (
     TrainConfig,
     TrainTokenizerConfig,
 )
-from yocto.training.plan import duration
 from yocto.training.runs import next_run_name
 from yocto.utils.progress import Progress
+from yocto.utils.text import duration
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def run(config: QuickstartConfig, progress: Progress) -> Quickstart:
             TrainTokenizerConfig.from_dict({**config.reading(), "out_dir": folder}), progress
         ).summary()[:-1]
         encoding = EncodeConfig(tokenizer_path=f"{folder}/tokenizer.json", out_dir=folder)
-        shown += encode.run(encoding, progress).summary()
+        shown += encode.run(encoding, progress).files()
     for line in shown:
         progress.say(line)
 

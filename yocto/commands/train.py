@@ -22,7 +22,6 @@ from yocto.training.metrics import MetricsFile
 from yocto.training.plan import (
     Plan,
     check_memory,
-    duration,
     evaluation_share,
     iterations_for,
     training_memory,
@@ -40,6 +39,7 @@ from yocto.utils.device import available_memory, describe_device, pick_device
 from yocto.utils.files import write_text
 from yocto.utils.progress import Progress
 from yocto.utils.settings import load_preset, settings_line
+from yocto.utils.text import duration
 
 
 @dataclass(frozen=True)

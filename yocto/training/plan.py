@@ -10,6 +10,7 @@ from yocto.config import GPTConfig, TrainConfig
 from yocto.errors import RunError
 from yocto.model.gpt import GPT, count_parameters
 from yocto.utils.device import available_memory
+from yocto.utils.text import duration
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,3 @@ def evaluation_share(config: TrainConfig) -> float:
     """Time of evaluating as a share of training's: a forward pass is a third of a step."""
     passes = config.eval_iters / 3 / config.gradient_accumulation_steps
     return passes / config.eval_interval
-
-
-def duration(seconds: float) -> str:
-    """A time in words: "8 s", "3 min 20 s", "2 h 5 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
