@@ -71,7 +71,7 @@ def test_a_format_chooses_among_the_files_of_a_folder(tmp_path):
 
 
 def test_a_folder_without_text_is_refused_with_what_would_be_one(tmp_path):
-    put(tmp_path, "d/a.bin", "d/.a.txt", "d/meta.json")
+    put(tmp_path, "d/a.bin", "d/.a.txt", "d/meta.json", "d/tokenizer.json")
     with pytest.raises(DataError, match="there is no text in the folder d") as caught:
         find_sources(["d"])
     assert ".jsonl" in caught.value.hint and ".zst" in caught.value.hint
@@ -79,6 +79,18 @@ def test_a_folder_without_text_is_refused_with_what_would_be_one(tmp_path):
     with pytest.raises(DataError, match="no text in the folder d") as caught:
         find_sources(["d"], "csv")
     assert ".csv" in caught.value.hint and ".txt" not in caught.value.hint
+
+
+def test_a_name_of_our_own_that_stands_alone_is_a_text(tmp_path):
+    put(tmp_path, "d/corpus.json", "d/b.txt")
+    assert [source.path for source in find_sources(["d"])] == ["d/b.txt", "d/corpus.json"]
+
+
+def test_linked_folders_are_read_once_and_no_loop_is_followed(tmp_path):
+    put(tmp_path, "d/a.txt", "elsewhere/x.txt")
+    (tmp_path / "d" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "d" / "loop").symlink_to(tmp_path / "d")
+    assert [source.path for source in find_sources(["d"])] == ["d/a.txt", "d/linked/x.txt"]
 
 
 def test_a_folder_that_cannot_be_read_is_not_left_out(tmp_path, monkeypatch):

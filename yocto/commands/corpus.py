@@ -37,6 +37,11 @@ def prepare_data(
         )
     place = config.tokenizer_path or default_dir
     file = find_tokenizer(place)
+    if file is None and is_under_way(Path(place)):
+        raise DataError(
+            f"encoding into {place} was interrupted",
+            "Go on with it: the same yocto encode with --resume",
+        )
     if file is None:
         command = "yocto prepare-char" if config.mode == "char" else "yocto train-tokenizer"
         where = (
@@ -66,7 +71,7 @@ def _freshen(
     """Encode where no token files are; make stale ones anew that train made, refuse others."""
     if _missing(data_dir, file, tokenizer, config) is None:
         return
-    with writing(data_dir):
+    with writing(data_dir, progress):
         # Another training may have made them while this one waited.
         if reason := _missing(data_dir, file, tokenizer, config):
             corpus = recorded_corpus(file.parent)

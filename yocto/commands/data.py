@@ -22,7 +22,7 @@ from yocto.tokenizer import processes
 from yocto.tokenizer.base import CORPUS_FILE, TOKENIZER_FILES, BaseTokenizer
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
 from yocto.utils.files import making, read_json, write_json
-from yocto.utils.lock import exclusive
+from yocto.utils.lock import Held, exclusive
 from yocto.utils.progress import Progress
 
 OUTPUTS = ("train.bin", "val.bin", "meta.json", CORPUS_FILE, *TOKENIZER_FILES)
@@ -54,12 +54,16 @@ def check_outputs(folder: Path, texts: Texts | None, kind: str, progress: Progre
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """One process at a time makes the token files of a folder; another one waits."""
+def writing(folder: Path, progress: Progress) -> Iterator[None]:
+    """One process at a time makes the token files of a folder; another one waits, and says so."""
     with ExitStack() as held:
         with making(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(exclusive(folder / ".lock", wait=True))
+            try:
+                held.enter_context(exclusive(folder / ".lock"))
+            except Held as other:
+                progress.notice(f"{other} is writing into {folder}: waiting until it is done")
+                held.enter_context(exclusive(folder / ".lock", wait=True))
         yield
 
 

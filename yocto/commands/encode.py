@@ -23,6 +23,7 @@ from yocto.dataset.encode import Target
 from yocto.dataset.tokens import META_FILE, Ids, Meta, read_meta
 from yocto.errors import DataError
 from yocto.tokenizer.base import BaseTokenizer
+from yocto.tokenizer.special import UNK
 from yocto.tokenizer.store import find_tokenizer, load_tokenizer
 from yocto.utils.cores import available_cores
 from yocto.utils.progress import Progress
@@ -65,10 +66,10 @@ class Encoded:
             files = [file["name"] for file in split["files"]]
             shown = files[0] if len(files) == 1 else f"{files[0]} … {files[-1]}" if files else "–"
             documents = f"{split['documents']:,} document" + "s" * (split["documents"] != 1)
+            density = f", {split['bytes_per_token']:.2f} bytes a token" if split["tokens"] else ""
             lines.append(
                 f"{name}: {split['tokens']:,} tokens, {split['bytes']:,} bytes of text in "
-                f"{documents}, {split['bytes_per_token']:.2f} bytes a token"
-                f" -> {Path(self.out_dir) / shown}"
+                f"{documents}{density} -> {Path(self.out_dir) / shown}"
             )
         return lines
 
@@ -91,7 +92,7 @@ def run(config: EncodeConfig, progress: Progress) -> Encoded:
     if not own:
         tokenizer.check_room(out_dir)
     encode = _encode_tokens if config.from_bin else _encode_text
-    with writing(out_dir):
+    with writing(out_dir, progress):
         meta = encode(config, tokenizer, found.parent, target, progress)
     return Encoded.of(out_dir, meta, began, config.resume)
 
@@ -136,7 +137,12 @@ def _encode_tokens(
             )
     check_outputs(target.folder, None, tokenizer.kind, progress)
 
+    unknown = 0
+
     def decode(ids: Ids, previous: int | None) -> bytes:
+        nonlocal unknown
+        if old.unk_id is not None:
+            unknown += int((ids == old.unk_id).sum())
         if previous is None:
             return old.decode_bytes(ids)
         # A token may look different behind another one: a word has a space before it there.
@@ -149,7 +155,15 @@ def _encode_tokens(
         "shard_tokens": target.shard_tokens,
     }  # fmt: skip
     target = replace(target, val_ratio=0.0, sources=[str(folder)], settings=settings, inputs=[])
-    return encode_documents(documents, tokenizer, target, progress)
+    made = encode_documents(documents, tokenizer, target, progress)
+    if unknown:
+        progress.notice(
+            f"{unknown:,} tokens of {folder} were {UNK}: what they stood for is lost; encode the "
+            f"text itself to have it"
+        )
+    if end_id is None:
+        progress.notice(f"nothing in {folder} marks where documents end: each split became one")
+    return made
 
 
 def _old_tokenizer(config: EncodeConfig, folder: Path) -> BaseTokenizer:

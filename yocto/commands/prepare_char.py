@@ -11,6 +11,7 @@ from yocto.commands.data import (
     data_dir_flag,
     encode_texts,
     read_twice,
+    record_corpus,
     sources_of,
     writing,
 )
@@ -47,11 +48,16 @@ def run(config: PrepareCharConfig, progress: Progress) -> Prepared:
             plan = plan_split(LookedThrough(texts), config.val_ratio, task)
         tokenizer = _tokenizer(config, texts, plan, progress)
         tokenizer.check_room(out_dir)
+
+        def finish(folder: Path) -> None:
+            tokenizer.save(folder)
+            record_corpus(folder, config)
+
         target = Target(
-            out_dir, config.val_ratio, sources_of(config), "prepare-char", finish=tokenizer.save,
+            out_dir, config.val_ratio, sources_of(config), "prepare-char", finish=finish,
             plan=plan,
         )  # fmt: skip
-        with writing(out_dir):
+        with writing(out_dir, progress):
             meta = encode_texts(texts, tokenizer, target, progress)
     return Prepared.of(out_dir, meta, began)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,6 +14,8 @@ from yocto.tokenizer.patterns import NAMED_PATTERNS
 from yocto.tokenizer.special import separator_of
 from yocto.tokenizer.trainers import make_trainer
 from yocto.utils.progress import Progress
+
+_SAMPLE = 1_000_000  # characters of the text that bytes per token are measured on
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
     texts = open_texts(config.text_path, config, separator, cuts=trainer.cuts)
     out_dir = Path(config.out_dir)
     check_outputs(out_dir, texts, config.kind, progress)
-    parts = texts.parts()
+    sample: list[str] = []
+    parts = _sampled(texts.parts(), sample)
     first = next(parts)
     if own_pattern:
         progress.notice(
@@ -60,12 +64,23 @@ def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
     tokenizer = trainer.train(chain([first], parts), progress, texts.text_size)
     tokenizer.save(out_dir)
     record_corpus(out_dir, config)
-    sample = first[:1_000_000]
+    ids = tokenizer.encode_batch(sample, "none")
+    size = sum(len(text.encode("utf-8")) for text in sample)
     return TrainedTokenizer(
         out_dir=str(out_dir),
         kind=config.kind,
         vocab_size=tokenizer.vocab_size,
         wanted=config.vocab_size if config.num_merges is None else None,
         merges=len(getattr(tokenizer, "merges", ())) if config.kind != "word" else None,
-        bytes_per_token=len(sample.encode("utf-8")) / max(1, len(tokenizer.encode(sample, "none"))),
+        bytes_per_token=size / max(1, sum(map(len, ids))),
     )
+
+
+def _sampled(parts: Iterator[str], sample: list[str]) -> Iterator[str]:
+    """All parts of a text; the first ones go into a sample too, as many as it takes."""
+    size = 0
+    for part in parts:
+        if size < _SAMPLE:
+            sample.append(part[: _SAMPLE - size])
+            size += len(sample[-1])
+        yield part

@@ -125,13 +125,19 @@ def write_dataset(
         if not target.keep or not work.is_worth_keeping:
             work.discard(state)
         elif isinstance(error, YoctoError):
-            error.hint = f"{error.hint} {told}".strip()
+            error.hint = f"{error.hint.removesuffix('.')}. {told}" if error.hint else told
         else:
             progress.notice(told)
         raise
     work.publish(state)
     _tell_share(meta, target.val_ratio, progress)
     _tell_unknown(state, progress)
+    documents_written = sum(split.documents for split in meta.splits.values())
+    if maker.end_id is None and documents_written > len(SPLITS):
+        progress.notice(
+            f"this tokenizer has no end token: nothing marks where one of the "
+            f"{documents_written:,} documents ends and the next begins"
+        )
     return meta
 
 

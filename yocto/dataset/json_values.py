@@ -156,5 +156,10 @@ def _deeper(value: Any, part: str, key: str) -> Any:
     if isinstance(value, dict):
         if part in value:
             return value[part]
-        raise NoTextError(f"no {key!r}", list(value))
+        raise NoTextError(f"no {key!r}", _likely(value))
     raise NoTextError(f"no {key!r}")
+
+
+def _likely(value: dict[str, Any]) -> list[str]:
+    """Keys, the likeliest for a text first: that of the longest one."""
+    return sorted(value, key=lambda k: -len(value[k]) if isinstance(value[k], str) else 1)

@@ -96,19 +96,24 @@ def find_sources(
 
 
 def _texts_in(folder: str, text_format: str) -> list[str]:
-    """The texts in a folder and in those in it; hidden ones and yocto's own files are left out."""
+    """The texts in a folder and in those in it; hidden ones are left out, and yocto's own files,
+    which are never alone."""
     # A .json file may well hold JSON lines, and the other way round.
     json = ("json", "jsonl")
     formats = json if text_format in json else (text_format,)
     endings = [name for name, form in FORMATS.items() if text_format == "auto" or form in formats]
     found = []
     try:
-        for parent, folders, names in os.walk(folder, onerror=_raise):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in names:
-                is_own = name.startswith(".") or name in OWN_FILES
+        seen: set[str] = set()
+        for parent, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+            real = os.path.realpath(parent)
+            folders[:] = [n for n in folders if not n.startswith(".") and real not in seen]
+            own = OWN_FILES if len(OWN_FILES.intersection(names)) > 1 else set()
+            for name in names if real not in seen else ():
+                is_own = name.startswith(".") or name in own
                 if not is_own and _endings(name)[0] in endings:
                     found.append(os.path.join(parent, name))  # noqa: PTH118
+            seen.add(real)  # a link may lead back
     except OSError as error:
         raise DataError(
             f"can't read the folder {error.filename}: {error.strerror}",

@@ -78,6 +78,8 @@ def reading(source: Source, hint: str) -> Iterator[None]:
         raise DataError(f"can't read {path}: {error.strerror or error}", hint) from error
     except Exception as error:
         if source.is_remote:  # each kind of remote file raises errors of its own
+            if isinstance(error, ImportError):  # of what this kind of address takes
+                raise DataError(f"can't read {path}: {error}", EXTRA) from error
             what = str(error) or type(error).__name__
             raise DataError(f"can't read {path}: {what}", hint) from error
         raise

@@ -256,4 +256,5 @@ def _left_in(path: Path) -> WorkState:
 def _words(names: list[str]) -> str:
     known = {"inputs": "text (its files have changed since)", "sources": "text", "settings":
              "settings of the text", "end_id": "tokenizer"}  # fmt: skip
-    return ", ".join(known.get(name, name.replace("_", " ")) for name in names)
+    words = [known.get(name, name.replace("_", " ")) for name in names]
+    return ", ".join(dict.fromkeys(words))
