@@ -494,3 +494,13 @@ def test_token_files_are_told_of_without_torch(token_project: Project) -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_files_of_an_encoding_that_is_not_done_are_told_as_such(
+    token_project: Project, tmp_path: Path, yocto
+) -> None:
+    shutil.copy(token_project.data / "train.bin", tmp_path / "train_000000.bin")
+    (tmp_path / ".encoding.json").write_text("{}")
+    result = yocto("inspect", str(tmp_path))
+    assert result.exit_code == 0, result.stderr
+    assert "was interrupted" in result.stderr and "--resume" in result.stderr

@@ -14,6 +14,7 @@ from yocto.config import InspectConfig, TextConfig, nearest
 from yocto.dataset.documents import open_texts
 from yocto.dataset.sources import find_text
 from yocto.dataset.tokens import META_FILE
+from yocto.dataset.work import is_under_way
 from yocto.errors import ConfigError, DataError
 from yocto.tokenizer.base import CORPUS_FILE, TOKENIZER_FILES, BaseTokenizer
 from yocto.tokenizer.char import FORMAT as CHAR_FORMAT
@@ -170,6 +171,11 @@ def _tokens_and_tokenizer(path: Path, config: InspectConfig, progress: Progress)
         assert file is not None
         verification = _verification([], [file], progress) if config.verify else None
         return Inspection(str(path), tokenizer=told, verification=verification)
+    if is_under_way(folder):
+        progress.notice(
+            f"an encoding into {folder} is under way, or was interrupted: these are the files that "
+            f"are finished; yocto encode goes on with --resume"
+        )
     tokens, digests, verified = inspect_tokens(path, tokenizer, config, progress)
     verification = None
     if config.verify:
