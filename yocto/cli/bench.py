@@ -11,7 +11,6 @@ from yocto.cli.render import print_json, write
 if TYPE_CHECKING:
     from yocto.bench.encoding import EncodeRow
     from yocto.bench.files import FileBench
-    from yocto.bench.machine import Machine
     from yocto.bench.tokenizer import TokenizerBench
     from yocto.bench.training import TrainRow
 
@@ -23,9 +22,7 @@ def render_tokenizer(result: TokenizerBench, as_json: bool) -> None:
     if as_json:
         print_json(dataclasses.asdict(result))
         return
-    _write_machine(result.machine)
-    rounds = f"{result.rounds} round" + ("s" if result.rounds != 1 else "")
-    write(f"{result.text_bytes / 1e6:,.2f} MB of text, pattern {result.pattern}, {rounds}\n")
+    _write_head(result)
     if result.encode:
         write(f"\nEncoding with {result.vocab_size:,} tokens ({result.tokenizer})\n")
         heads = ["", "threads", "cold MB/s", "× yocto", "warm MB/s", "× yocto"]
@@ -34,10 +31,7 @@ def render_tokenizer(result: TokenizerBench, as_json: bool) -> None:
         write(f"\nTraining to {result.trained_vocab_size:,} tokens\n")
         heads = ["", "threads", "seconds", "× yocto", "peak MB", "merges"]
         _table(heads, [(row.threads, _train_cells(row)) for row in result.train])
-    write("\n× yocto: how many times as quick as yocto in the same rounds\n")
-    rows: list[EncodeRow | TrainRow] = [*result.encode, *result.train]
-    for line in dict.fromkeys(f"{row.engine}: {row.reason}" for row in rows if row.reason):
-        write(f"{line}\n")
+    _write_foot([*result.encode, *result.train])
 
 
 def render_files(result: FileBench, as_json: bool) -> None:
@@ -45,21 +39,28 @@ def render_files(result: FileBench, as_json: bool) -> None:
     if as_json:
         print_json(dataclasses.asdict(result))
         return
-    _write_machine(result.machine)
-    rounds = f"{result.rounds} round" + ("s" if result.rounds != 1 else "")
-    write(f"{result.text_bytes / 1e6:,.2f} MB of text, pattern {result.pattern}, {rounds}\n")
+    _write_head(result)
     write(f"\nFile to .bin with {result.vocab_size:,} tokens ({result.tokenizer})\n")
     heads = ["", "threads", "cold MB/s", "× yocto", "warm MB/s", "× yocto", "peak MB"]
     rows = [(row.threads, [*_encode_cells(row), _figure(row.peak_mb)]) for row in result.rows]
     _table(heads, rows)
-    write("\n× yocto: how many times as quick as yocto in the same rounds\n")
-    for line in dict.fromkeys(f"{row.engine}: {row.reason}" for row in result.rows if row.reason):
-        write(f"{line}\n")
+    _write_foot(result.rows)
 
 
-def _write_machine(machine: Machine) -> None:
+def _write_head(result: TokenizerBench | FileBench) -> None:
+    """Where it was measured, and on what."""
+    machine = result.machine
     cores = f"{machine.cores} core" + ("s" if machine.cores != 1 else "")
     write(f"{machine.cpu}, {cores}, {machine.system}, Python {machine.python}\n")
+    rounds = f"{result.rounds} round" + ("s" if result.rounds != 1 else "")
+    write(f"{result.text_bytes / 1e6:,.2f} MB of text, pattern {result.pattern}, {rounds}\n")
+
+
+def _write_foot(rows: Sequence[EncodeRow | TrainRow]) -> None:
+    """What the ratios are, and why an engine has no figures."""
+    write("\n× yocto: how many times as quick as yocto in the same rounds\n")
+    for line in dict.fromkeys(f"{row.engine}: {row.reason}" for row in rows if row.reason):
+        write(f"{line}\n")
 
 
 def _encode_cells(row: EncodeRow) -> list[str]:

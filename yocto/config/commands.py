@@ -14,7 +14,19 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextConfig(Config):
+class RecordConfig(Config):
+    """Where the text lies in files of records."""
+
+    text_key: str = knob(
+        "text", "Where the text lies in each object of JSON; dots lead deeper.", low=1, high=1000
+    )
+    text_column: str = knob(
+        "text", "Which column of CSV and Parquet holds the text.", low=1, high=1000
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextConfig(RecordConfig):
     """Which text a command reads, and how."""
 
     text_path: tuple[str, ...] = path_knob(
@@ -23,12 +35,6 @@ class TextConfig(Config):
     )
     text_format: Literal["auto", "text", "jsonl", "json", "csv", "parquet"] = knob(
         "auto", "What the files hold; auto goes by their names, and takes the rest for plain text."
-    )
-    text_key: str = knob(
-        "text", "Where the text lies in each object of JSON; dots lead deeper.", low=1, high=1000
-    )
-    text_column: str = knob(
-        "text", "Which column of CSV and Parquet holds the text.", low=1, high=1000
     )
     document_separator: str | None = knob(
         None, "A line of plain text that ends a document.", low=1, high=1000,
@@ -380,7 +386,7 @@ class BenchTokenizerConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InspectConfig(Config):
+class InspectConfig(RecordConfig):
     """Settings of `yocto inspect`."""
 
     path: str = path_knob(
@@ -396,12 +402,6 @@ class InspectConfig(Config):
         None, "Tokenizer of the token files: a file or its folder.",
         default_text="the one beside them",
     )  # fmt: skip
-    text_key: str = knob(
-        "text", "Where the text lies in each object of JSON; dots lead deeper.", low=1, high=1000
-    )
-    text_column: str = knob(
-        "text", "Which column of CSV and Parquet holds the text.", low=1, high=1000
-    )
     ckpt_dir: str = path_knob("checkpoints", "Folder where runs are looked for by name.")
 
 
