@@ -125,10 +125,11 @@ def _encode_tokens(
     if folder.resolve() == target.folder.resolve():
         raise DataError(f"{folder} would be overwritten", "Choose another folder: --out-dir")
     old = _old_tokenizer(config, folder)
-    end_id = old.end_id
+    end_id, documents_before = old.end_id, None
     if (folder / META_FILE).exists():
         meta = read_meta(folder)
         end_id = meta.end_id
+        documents_before = sum(split.documents for split in meta.splits.values())
         if meta.tokenizer_sha256 != old.sha256:
             raise DataError(
                 f"the token files in {folder} were made with another tokenizer than the "
@@ -161,7 +162,7 @@ def _encode_tokens(
             f"{unknown:,} tokens of {folder} were {UNK}: what they stood for is lost; encode the "
             f"text itself to have it"
         )
-    if end_id is None:
+    if end_id is None and (documents_before is None or documents_before > len(made.splits)):
         progress.notice(f"nothing in {folder} marks where documents end: each split became one")
     return made
 

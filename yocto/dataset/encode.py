@@ -34,8 +34,6 @@ _SAVED = 5.0  # seconds between two notes of the state
 SIZES = ("files", "file_bytes")
 
 Parts = list[bytes | None]  # texts, None for the end of a document
-
-
 Encode = Callable[[Sequence[bytes | None]], Ids]
 Pool = Callable[[int], AbstractContextManager[tuple[Executor, Encode]]]  # of so many workers
 
