@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yocto.tokenizer.pay import split_module
-from yocto.tokenizer.windows import WINDOW, Pieces, make_windows, word_table
+from yocto.tokenizer.windows import SEPARATOR, WINDOW, Pieces, make_windows, word_table
 from yocto.utils.cuts import spans
 
-SEPARATOR = b"\xff"  # ends a text among others: no UTF-8 holds it, so it is a piece of its own
 _LONG = 1 << 17  # bytes of a text that is worked on by itself
 _SPAN = 1 << 20  # bytes that one worker takes at a time
 _MOST_ROWS = 1 << 22  # of a table of words: 128 MiB

@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from yocto.errors import TokenizerError
 from yocto.tokenizer.normalize import check_text, utf8
 from yocto.tokenizer.special import split_special
-from yocto.tokenizer.windows import Pieces, make_windows, word_table
+from yocto.tokenizer.windows import SEPARATOR, Pieces, make_windows, word_table
 from yocto.utils.cuts import in_parts
 from yocto.utils.progress import Progress, SilentProgress
 
 _PART = 1 << 20  # characters of a long text that are worked on together
 _BATCH = 1 << 22  # bytes of text that are counted together
 _MOST = 1 << 28  # bytes of pieces that are added together: their places fit into 32 bits
-_SEPARATOR = b"\xff"  # ends a text among others, and is a piece of its own: no UTF-8 holds it
 
 
 class PieceCounts(NamedTuple):
@@ -157,7 +156,7 @@ def count_with_kernels(
         tables[0].add(table.result())
     if so_far:
         tables[0].add(PieceCounts.of(encoded(so_far)))
-    return tables[0].result().without(_SEPARATOR)
+    return tables[0].result().without(SEPARATOR)
 
 
 def _count_in_threads(batches: Iterator[bytes], tables: list[PieceTable]) -> None:
@@ -182,10 +181,10 @@ def _batches(texts: Iterable[str]) -> Iterator[bytes]:
             batch.append(data)
             size += len(data)
         if size >= _BATCH:
-            yield _SEPARATOR.join(batch)
+            yield SEPARATOR.join(batch)
             batch, size = [], 0
     if batch:
-        yield _SEPARATOR.join(batch)
+        yield SEPARATOR.join(batch)
 
 
 def plain_parts(

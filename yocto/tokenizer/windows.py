@@ -19,6 +19,7 @@ from yocto.tokenizer.pay import split_module
 from yocto.utils.cuts import spans
 from yocto.utils.unicode_classes import class_table
 
+SEPARATOR = b"\xff"  # ends a text among others: no UTF-8 holds it, so it is a piece of its own
 WINDOW = 1 << 18  # bytes: text, places and ids of a window fit into a core's cache
 _BEYOND = 128  # bytes that the kernels may read beyond a window
 _BATCH = 1 << 16  # pieces of a user's own regex that are handed on together
