@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichBars
 
-from yocto.utils.progress import Progress, SilentProgress, Task
+from yocto.utils.progress import (
+    Progress,
+    SilentProgress,
+    Task,
+    Watch,
+    evaluation_line,
+    training_status,
+)
 from yocto.utils.text import without_control
 
 PLAIN_INTERVAL = 15.0  # seconds between two plain lines of one task
@@ -62,19 +70,40 @@ class RichProgress:
         )
         with bars:
             yield _RichTask(
-                bars, bars.add_task(description, total=total, completed=done, status="")
+                self, bars, bars.add_task(description, total=total, completed=done, status="")
             )
+
+    @contextmanager
+    def training(
+        self, name: str, total: int | None, done: int, past: Sequence[Mapping[str, Any]]
+    ) -> Iterator[Watch]:
+        """A bar of steps; evaluations and samples stay above it."""
+        with self.task("training", total, "step", done) as task:
+            assert isinstance(task, _RichTask)
+            yield task
 
 
 class _RichTask:
-    def __init__(self, bars: RichBars, task_id: TaskID) -> None:
-        self.bars, self.task_id = bars, task_id
+    def __init__(self, progress: RichProgress, bars: RichBars, task_id: TaskID) -> None:
+        self.progress, self.bars, self.task_id = progress, bars, task_id
 
     def advance(self, amount: int = 1) -> None:
         self.bars.advance(self.task_id, amount)
 
     def status(self, text: str) -> None:
         self.bars.update(self.task_id, status=text)
+
+    def expect(self, total: int) -> None:
+        self.bars.update(self.task_id, total=total)
+
+    def record(self, line: Mapping[str, Any]) -> None:
+        if "val_loss" in line:
+            self.progress.say(evaluation_line(line))
+        else:
+            self.status(training_status(line))
+
+    def sample(self, text: str) -> None:
+        self.progress.say(f"  {text}")
 
 
 class PlainProgress:
@@ -93,6 +122,13 @@ class PlainProgress:
     def task(self, description: str, total: int | None, unit: str, done: int = 0) -> Iterator[Task]:
         """A line now and then, while the work takes long."""
         yield _PlainTask(self, description, total, unit, done)
+
+    @contextmanager
+    def training(
+        self, name: str, total: int | None, done: int, past: Sequence[Mapping[str, Any]]
+    ) -> Iterator[Watch]:
+        """A line at each evaluation, and now and then between them."""
+        yield _PlainTask(self, "training", total, "step", done)
 
 
 class _PlainTask:
@@ -122,6 +158,18 @@ class _PlainTask:
 
     def status(self, text: str) -> None:
         self.text = text
+
+    def expect(self, total: int) -> None:
+        self.total = total
+
+    def record(self, line: Mapping[str, Any]) -> None:
+        if "val_loss" in line:
+            self.progress.say(evaluation_line(line))
+        else:
+            self.status(training_status(line))
+
+    def sample(self, text: str) -> None:
+        self.progress.say(f"  {text}")
 
 
 class QuietProgress(SilentProgress):
