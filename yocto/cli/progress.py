@@ -11,24 +11,30 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichBars
+from rich.text import Text
 
+from yocto.cli.live import live_view
+from yocto.cli.pace import Pace
 from yocto.utils.progress import (
     Progress,
     SilentProgress,
     Task,
     Watch,
     evaluation_line,
+    sample_line,
     training_status,
 )
-from yocto.utils.text import without_control
+from yocto.utils.text import duration, without_control
 
 PLAIN_INTERVAL = 15.0  # seconds between two plain lines of one task
+MOST_INTERVAL = 300.0  # of a training run that goes on for hours
 
 
 def make_progress(quiet: bool = False) -> Progress:
-    """What fits standard error."""
+    """What fits standard error: a dumb terminal can't go back to a line, as a pipe can't."""
     console = Console(stderr=True, highlight=False)
-    progress = RichProgress(console) if console.is_terminal else PlainProgress()
+    drawn = console.is_terminal and not console.is_dumb_terminal
+    progress = RichProgress(console) if drawn else PlainProgress()
     return QuietProgress(progress) if quiet else progress
 
 
@@ -40,13 +46,15 @@ class RichProgress:
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self.console.print(without_control(text), markup=False, emoji=False)
+        self._print(Text(without_control(text)))
 
     def notice(self, text: str) -> None:
         """Print a line that stands out."""
-        self.console.print(
-            f"note: {without_control(text)}", style="yellow", markup=False, emoji=False
-        )
+        self._print(Text(f"note: {without_control(text)}", style="yellow"))
+
+    def _print(self, text: Text) -> None:
+        with suppress(OSError):  # a terminal that is gone is no reason to stop training
+            self.console.print(text)
 
     @contextmanager
     def task(self, description: str, total: int | None, unit: str, done: int = 0) -> Iterator[Task]:
@@ -70,40 +78,27 @@ class RichProgress:
         )
         with bars:
             yield _RichTask(
-                self, bars, bars.add_task(description, total=total, completed=done, status="")
+                bars, bars.add_task(description, total=total, completed=done, status="")
             )
 
     @contextmanager
     def training(
         self, name: str, total: int | None, done: int, past: Sequence[Mapping[str, Any]]
     ) -> Iterator[Watch]:
-        """A bar of steps; evaluations and samples stay above it."""
-        with self.task("training", total, "step", done) as task:
-            assert isinstance(task, _RichTask)
-            yield task
+        """The live view; evaluations and samples stay above it."""
+        with live_view(self.console, self.say, name, total, done, past) as watch:
+            yield watch
 
 
 class _RichTask:
-    def __init__(self, progress: RichProgress, bars: RichBars, task_id: TaskID) -> None:
-        self.progress, self.bars, self.task_id = progress, bars, task_id
+    def __init__(self, bars: RichBars, task_id: TaskID) -> None:
+        self.bars, self.task_id = bars, task_id
 
     def advance(self, amount: int = 1) -> None:
         self.bars.advance(self.task_id, amount)
 
     def status(self, text: str) -> None:
         self.bars.update(self.task_id, status=text)
-
-    def expect(self, total: int) -> None:
-        self.bars.update(self.task_id, total=total)
-
-    def record(self, line: Mapping[str, Any]) -> None:
-        if "val_loss" in line:
-            self.progress.say(evaluation_line(line))
-        else:
-            self.status(training_status(line))
-
-    def sample(self, text: str) -> None:
-        self.progress.say(f"  {text}")
 
 
 class PlainProgress:
@@ -128,7 +123,7 @@ class PlainProgress:
         self, name: str, total: int | None, done: int, past: Sequence[Mapping[str, Any]]
     ) -> Iterator[Watch]:
         """A line at each evaluation, and now and then between them."""
-        yield _PlainTask(self, "training", total, "step", done)
+        yield _PlainWatch(self, total, done)
 
 
 class _PlainTask:
@@ -159,17 +154,48 @@ class _PlainTask:
     def status(self, text: str) -> None:
         self.text = text
 
+
+class _PlainWatch:
+    def __init__(self, progress: PlainProgress, total: int | None, done: int) -> None:
+        self.progress, self.total, self.done = progress, total, done
+        self.figures = ""
+        self.began = self.told = time.monotonic()
+        self.pace = Pace(self.began, done)
+
+    def advance(self, amount: int = 1) -> None:
+        self.done += amount
+        now = time.monotonic()
+        if now - self.told >= self._interval(now):
+            self._tell(now)
+
+    def _interval(self, now: float) -> float:
+        """Seconds between two lines: more and more, so that a long run's log can be read."""
+        return min(MOST_INTERVAL, max(PLAIN_INTERVAL, (now - self.began) / 20))
+
+    def _tell(self, now: float) -> None:
+        self.told = now
+        self.pace.mark(now, self.done)
+        left = None if self.total is None else self.pace.left(self.total)
+        parts = [self.figures, "" if left is None else f"{duration(left)} left"]
+        of = "" if self.total is None else f" of {self.total}"
+        figures = ", ".join(part for part in parts if part)
+        self.progress.say(f"step {self.done}{of}" + (f": {figures}" if figures else ""))
+
+    def status(self, text: str) -> None:
+        pass  # its line would come too late
+
     def expect(self, total: int) -> None:
         self.total = total
 
     def record(self, line: Mapping[str, Any]) -> None:
         if "val_loss" in line:
+            self.told = time.monotonic()
             self.progress.say(evaluation_line(line))
         else:
-            self.status(training_status(line))
+            self.figures = training_status(line)
 
     def sample(self, text: str) -> None:
-        self.progress.say(f"  {text}")
+        self.progress.say(sample_line(text))
 
 
 class QuietProgress(SilentProgress):

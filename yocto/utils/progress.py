@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
+from yocto.utils.text import without_control
+
 
 class Task(Protocol):
     """One bar."""
@@ -107,6 +109,15 @@ class _TqdmTask:
     def status(self, text: str) -> None:
         self.bar.set_postfix_str(text)
 
+
+class _TqdmWatch(_TqdmTask):
+    def __init__(self, bar: Any) -> None:
+        super().__init__(bar)
+        self.figures = ""
+
+    def status(self, text: str) -> None:
+        self.bar.set_postfix_str(text or self.figures)
+
     def expect(self, total: int) -> None:
         self.bar.total = total
         self.bar.refresh()
@@ -115,10 +126,11 @@ class _TqdmTask:
         if "val_loss" in line:
             self.bar.write(evaluation_line(line))
         else:
-            self.status(training_status(line))
+            self.figures = training_status(line)
+            self.bar.set_postfix_str(self.figures, refresh=False)  # with the next steps
 
     def sample(self, text: str) -> None:
-        self.bar.write(f"  {text}")
+        self.bar.write(without_control(sample_line(text)))
 
 
 class TqdmProgress:
@@ -146,24 +158,49 @@ class TqdmProgress:
     def training(
         self, name: str, total: int | None, done: int, past: Sequence[Mapping[str, Any]]
     ) -> Iterator[Watch]:
-        """A tqdm bar of steps."""
-        with self.task(name, total, "step", done) as task:
-            assert isinstance(task, _TqdmTask)
-            yield task
+        """A tqdm bar of steps; evaluations and samples stay above it."""
+        from tqdm.auto import tqdm
+
+        with tqdm(total=total, desc=name, unit=" steps", initial=done) as bar:
+            yield _TqdmWatch(bar)
+
+
+def number(line: Mapping[str, Any], key: str) -> float | None:
+    """A value of a line of metrics.jsonl; None where it is missing or no number."""
+    value = line.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer of a damaged file
+        return None
 
 
 def training_status(line: Mapping[str, Any]) -> str:
     """A training line of metrics.jsonl in a few words."""
-    speed = line.get("tokens_per_second")
-    rate = "" if speed is None else f" · {speed:,.0f} tok/s"
-    return f"loss {line['train_loss']:.3f}{rate}"
+    loss, speed = number(line, "train_loss"), number(line, "tokens_per_second")
+    parts = [
+        *([] if loss is None else [f"loss {loss:.3f}"]),
+        *([] if speed is None else [f"{speed:,.0f} tok/s"]),
+    ]
+    return ", ".join(parts)
 
 
 def evaluation_line(line: Mapping[str, Any]) -> str:
     """An evaluation's line of metrics.jsonl in words."""
-    speed = line["tokens"] / max(line["seconds"], 1e-9)
-    return (
-        f"step {line['step']}: train loss {line['train_loss']:.3f}, "
-        f"val loss {line['val_loss']:.3f}, {line['val_bits_per_byte']:.3f} bits/byte, "
-        f"{speed:,.0f} tok/s"
-    )
+    train, val = number(line, "train_loss"), number(line, "val_loss")
+    bits, tokens = number(line, "val_bits_per_byte"), number(line, "tokens")
+    seconds = number(line, "seconds")
+    parts = [
+        *([] if train is None else [f"train loss {train:.3f}"]),
+        *([] if val is None else [f"val loss {val:.3f}"]),
+        *([] if bits is None else [f"{bits:.3f} bits/byte"]),
+        *([] if not tokens or not seconds else [f"{tokens / seconds:,.0f} tok/s"]),
+        *(["whole split"] if line.get("whole_split") else []),
+    ]
+    return f"step {line['step']}: {', '.join(parts)}"
+
+
+def sample_line(text: str) -> str:
+    """What a model writes, as one line below that of its evaluation."""
+    return f"  {' '.join(text.split())}"

@@ -11,6 +11,25 @@ def without_control(text: str) -> str:
     return text.translate(_CONTROL)
 
 
+def one_line(text: str) -> str:
+    """Text as one line that is safe to show: white space becomes single spaces, and characters that
+    show as nothing or turn the line around are left out.
+
+    >>> one_line("To be,\\n  or not\\x1b[2J")
+    'To be, or not[2J'
+    """
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
+def count_text(count: float) -> str:
+    """A count in few characters: "950", "12.3K", "4.3M", "1.2B"."""
+    units = ["", "K", "M", "B", "T"]
+    while count >= 999.5 and len(units) > 1:
+        count /= 1000
+        del units[0]
+    return f"{count:.0f}{units[0]}" if count >= 99.5 or not units[0] else f"{count:.1f}{units[0]}"
+
+
 def size_text(count: int) -> str:
     """A number of bytes in words, in powers of 1,000: "1.1 MB"."""
     if count < 1000:
