@@ -32,6 +32,8 @@ def test_piped_progress_is_plain_and_on_a_terminal_it_is_bars(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     assert isinstance(make_progress(), RichProgress)
+    monkeypatch.setenv("TERM", "dumb")  # can't go back to a line
+    assert isinstance(make_progress(), PlainProgress)
 
 
 def test_plain_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,6 +78,49 @@ def test_a_long_task_of_unknown_length_says_how_far_it_came(
             task.advance(10)
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["a.txt: 1,150 bytes so far", "a.txt: 1,300 bytes so far"]
+
+
+def test_a_piped_run_says_its_evaluations_and_now_and_then_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], clock: Callable[[float], None]
+) -> None:
+    with PlainProgress().training("token-1", None, 0, []) as watch:
+        clock(16)
+        watch.advance(100)
+        watch.expect(2000)
+        watch.record({"step": 100, "train_loss": 4.5, "tokens_per_second": 12_345.6})
+        clock(15)
+        watch.advance(100)
+        watch.status("evaluating")
+        watch.record({
+            "step": 200, "train_loss": 4.4, "val_loss": 4.6, "val_bits_per_byte": 1.5,
+            "tokens": 200_000, "seconds": 31.0, "whole_split": True,
+        })  # fmt: skip
+        watch.sample("To be,\n  or not")
+        watch.status("")
+        clock(10)
+        watch.advance(10)
+        clock(5)
+        watch.advance(10)
+    assert capsys.readouterr().err.splitlines() == [
+        "step 100",
+        "step 200 of 2000: loss 4.500, 12,346 tok/s, 4 min 30 s left",
+        "step 200: train loss 4.400, val loss 4.600, 1.500 bits/byte, 6,452 tok/s, whole split",
+        "  To be, or not",
+        "step 220 of 2000: loss 4.500, 12,346 tok/s, 22 min 15 s left",
+    ]
+
+
+def test_the_log_of_a_long_piped_run_stays_short(
+    capsys: pytest.CaptureFixture[str], clock: Callable[[float], None]
+) -> None:
+    with PlainProgress().training("token-1", 86_400, 0, []) as watch:
+        for _ in range(86_400):
+            clock(1.0)
+            watch.advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "step 15 of 86400: 23 h 59 min left"
+    assert lines[1].startswith("step 30 of")
+    assert 300 < len(lines) < 400  # one in five minutes, and some more at first
 
 
 def test_a_bar_of_unknown_length_promises_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,3 +180,16 @@ def test_a_bar_fits_on_one_line_whatever_the_width(
     assert max(map(len, lines)) <= width
     assert any("50%" in line for line in lines)
     assert any("tok/s" in line for line in lines) == (width >= 60)
+
+
+def test_a_terminal_that_is_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    progress = RichProgress(Console(file=Gone(), force_terminal=True, width=80))
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.training("a", 10, 0, []) as watch:
+        progress.say("said")
+        progress.notice("careful")
+        watch.advance()

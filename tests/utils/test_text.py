@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yocto.utils.text import duration, escaped, size_text, without_control
+from yocto.utils.text import (
+    count_text,
+    duration,
+    escaped,
+    one_line,
+    size_text,
+    without_control,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +79,24 @@ def test_what_can_not_be_seen_is_spelt(data, text):
 )  # fmt: skip
 def test_a_duration_is_told_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0"), (950, "950"), (999.6, "1.0K"), (12_345, "12.3K"), (99_500, "100K"),
+     (999_499, "999K"), (4_321_000, "4.3M"), (1.2e9, "1.2B"), (5e15, "5000T")],
+)  # fmt: skip
+def test_a_count_takes_few_characters(count, text):
+    assert count_text(count) == text
+
+
+@given(st.text())
+def test_one_line_is_one_line_that_can_be_seen(text):
+    line = one_line(text)
+    assert line.isprintable()
+    assert line == " ".join(line.split())
+    assert [c for c in line if c != " "] == [c for c in text if c.isprintable() and not c.isspace()]
+
+
+def test_a_text_that_turns_the_line_around_is_left_to_right():
+    assert one_line("a\u202eb\tc\r\n\x1b]0;d\x07") == "ab c ]0;d"

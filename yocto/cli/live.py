@@ -6,6 +6,7 @@ two steps, the panel is drawn, and less often where drawing takes longer than it
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,9 +22,11 @@ from yocto.utils.text import one_line
 
 INTERVAL = 0.5  # seconds between two drawings
 _SHARE = 0.01  # of the time, that drawing may take
-_FIGURES = (
-    "tokens", "tokens_per_second", "utilisation", "memory", "learning_rate", "grad_norm",
-)  # fmt: skip
+_FIGURES = {  # what the panel calls what metrics.jsonl has
+    "tokens": "tokens", "tokens_per_second": "tokens_per_second", "utilisation": "utilisation",
+    "memory": "memory", "learning_rate": "learning_rate", "grad_norm": "grad_norm",
+    "val_bits_per_byte": "bits_per_byte",
+}  # fmt: skip
 
 
 @contextmanager
@@ -101,12 +104,11 @@ class LiveView:
         val_loss, train_loss = number(line, "val_loss"), number(line, "train_loss")
         if val_loss is not None:
             self.run.val.add(val_loss)
-            self.run.bits_per_byte = number(line, "val_bits_per_byte")
         elif train_loss is not None:  # an evaluation's is the mean of what the curve has already
             self.run.train.add(train_loss)
-        for name in _FIGURES:
-            value = number(line, name)
-            if value is not None:
+        for key, name in _FIGURES.items():
+            value = number(line, key)
+            if value is not None and math.isfinite(value):
                 setattr(self.run, name, value)
 
     def _lines(self, width: int, height: int) -> list[Line]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -47,6 +47,7 @@ def panel(run: Shown, width: int, height: int, ascii_only: bool = False) -> list
     """The lines of the panel, none wider than `width` - 1: where there is room for fewer of them,
     those that matter most."""
     width = max(1, width - 1)
+    run = _in_ascii(run) if ascii_only else run
     figures = _figures(run, width)
     ranked = [
         (7, _rule(run.name, width, ascii_only)),
@@ -58,8 +59,7 @@ def panel(run: Shown, width: int, height: int, ascii_only: bool = False) -> list
     ]
     ranked = [(rank, line) for rank, line in ranked if line]
     kept = sorted(rank for rank, _ in ranked)[: max(1, min(MOST, height // 2))]
-    lines = [_cut(line, width) for rank, line in ranked if rank in kept]
-    return [_as_ascii(line) for line in lines] if ascii_only else lines
+    return [_cut(line, width) for rank, line in ranked if rank in kept]
 
 
 def _cut(line: Line, width: int) -> Line:
@@ -69,8 +69,10 @@ def _cut(line: Line, width: int) -> Line:
     return Segment.adjust_line_length(line, width)
 
 
-def _as_ascii(line: Line) -> Line:
-    return [Segment(s.text.encode("ascii", "replace").decode(), s.style) for s in line]
+def _in_ascii(run: Shown) -> Shown:
+    texts = {name: getattr(run, name) for name in ("name", "status", "sample")}
+    plain = {name: text.encode("ascii", "replace").decode() for name, text in texts.items()}
+    return replace(run, **plain)
 
 
 def _rule(name: str, width: int, ascii_only: bool) -> Line:

@@ -25,6 +25,8 @@ def sparkline(values: Sequence[float], width: int, levels: str = BLOCKS) -> str:
         return " " * len(points)
     low, high = finite[0], _quantile(finite, _CUT)
     span = high / 2 - low / 2  # halves: the difference of two large numbers may be no number
+    if span < 1e-12 * max(abs(low), abs(high)):  # the rounding of means is nothing to show
+        span = 0.0
     return "".join(_level(p, low, span, levels) for p in points)
 
 
@@ -53,7 +55,10 @@ def _resampled(values: Sequence[float], width: int) -> list[float]:
 
 def _mean(values: Sequence[float]) -> float:
     finite = [v for v in values if math.isfinite(v)]
-    return sum(v / len(finite) for v in finite) if finite else math.nan
+    if not finite:
+        return math.nan
+    mean = sum(v / len(finite) for v in finite)
+    return min(max(mean, min(finite)), max(finite))  # rounding may take it out of there
 
 
 class Curve:

@@ -18,7 +18,7 @@ def one_line(text: str) -> str:
     >>> one_line("To be,\\n  or not\\x1b[2J")
     'To be, or not[2J'
     """
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+    return " ".join("".join(c for c in text if c.isprintable() or c.isspace()).split())
 
 
 def count_text(count: float) -> str:
