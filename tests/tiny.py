@@ -16,7 +16,7 @@ from yocto.dataset.tokens import Tokens
 from yocto.model.gpt import GPT
 from yocto.tokenizer.char import CharTokenizer
 from yocto.training.corpus import Corpus
-from yocto.training.trainer import Evaluation, Trainer
+from yocto.training.trainer import Hooks, Trainer
 from yocto.utils.progress import SilentTask
 
 WORDS = [
@@ -89,7 +89,7 @@ def make_trainer(
     config: TrainConfig,
     corpus: Corpus | None = None,
     progress: Any = None,
-    on_evaluation: Any = None,
+    hooks: Hooks | None = None,
 ) -> Trainer:
     """A trainer over the letters, in the run's folder `path`."""
     path.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def make_trainer(
     model = GPT(gpt_config, torch.Generator().manual_seed(config.seed))
     return Trainer(
         model, config, corpus or tiny_corpus(), CharTokenizer(LETTERS), Run(path),
-        progress or Recorder(), on_evaluation or (lambda evaluation: None),
+        progress or Recorder(), hooks,
     )  # fmt: skip
 
 
@@ -108,6 +108,7 @@ class Recorder:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.notices: list[str] = []
+        self.watches: list[Witness] = []
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -119,11 +120,35 @@ class Recorder:
     def task(self, description: str, total: int, unit: str, done: int = 0):
         yield SilentTask()
 
+    @contextmanager
+    def training(self, name: str, total: int | None, done: int, past: Any):
+        watch = Witness()
+        self.watches.append(watch)
+        yield watch
+
+
+class Witness(SilentTask):
+    """A view of a run that remembers what it was shown."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.samples: list[str] = []
+        self.totals: list[int] = []
+
+    def expect(self, total: int) -> None:
+        self.totals.append(total)
+
+    def record(self, line: Any) -> None:
+        self.lines.append(dict(line))
+
+    def sample(self, text: str) -> None:
+        self.samples.append(text)
+
 
 __all__ = [
     "LETTERS",
-    "Evaluation",
     "Recorder",
+    "Witness",
     "make_text",
     "make_trainer",
     "randomize",

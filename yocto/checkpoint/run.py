@@ -46,8 +46,14 @@ class Run:
             name = file.read_text(encoding="utf-8", errors="replace").strip()
             if STEP.fullmatch(name) and (self.path / name / "config.json").is_file():
                 return self.path / name
-        steps = sorted(self.path.glob("step-*/config.json")) if which == "latest" else []
-        return steps[-1].parent if steps else None
+        steps = self.steps() if which == "latest" else []
+        return steps[0] if steps else None
+
+    def steps(self) -> list[Path]:
+        """The folders of its checkpoints, the newest first; whether they are whole is not looked
+        at."""
+        found = [file.parent for file in self.path.glob("step-*/config.json")]
+        return sorted(found, key=lambda step: (len(step.name), step.name), reverse=True)
 
     def save(
         self,
@@ -78,6 +84,10 @@ class Run:
         write_text(self.path / "latest", folder.name + "\n")
         return folder
 
+    def mark_latest(self, step: int) -> None:
+        """Let `latest` name a step that is saved: what comes after it is damaged."""
+        write_text(self.path / "latest", f"step-{step:06d}\n")
+
     def mark_best(self, step: int) -> None:
         """Let `best` name a step that is saved."""
         write_text(self.path / "best", f"step-{step:06d}\n")
@@ -97,10 +107,10 @@ class Run:
         for name in ("best", *(f".{name}.replaced" for name in RECORDS)):
             remove(self.path / name)
 
-    def prune(self) -> None:
-        """Delete the steps that neither `latest` nor `best` names, and what a kill left half
-        written."""
-        keep = {self.pointer("latest"), self.pointer("best")}
+    def prune(self, keep_last: int = 1) -> None:
+        """Delete all steps but the newest ones, so many, and those that `latest` and `best` name;
+        and what a kill left half written."""
+        keep = {self.pointer("latest"), self.pointer("best"), *self.steps()[:keep_last]}
         for folder in (*self.path.glob("step-*"), *self.path.glob(".step-*")):
             if folder not in keep:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -75,6 +75,7 @@ def run(config: QuickstartConfig, progress: Progress) -> Quickstart:
         ),
         progress,
     )  # fmt: skip
+    assert isinstance(training, train.Trained)
     if training.exit_code:
         return Quickstart(training, "")
 

@@ -14,16 +14,17 @@ import torch
 from yocto.api import LanguageModel
 from yocto.checkpoint import Checkpoint, Run
 from yocto.commands.corpus import open_corpus, prepare_data
-from yocto.config import GPTConfig, SamplingConfig, TrainConfig
-from yocto.errors import RunError
+from yocto.config import GPTConfig, SamplingConfig, TrainConfig, scaled
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
+from yocto.training.loggers import check_loggers, make_loggers
 from yocto.training.metrics import MetricsFile
+from yocto.training.pace import Pace
 from yocto.training.plan import (
     Plan,
     check_memory,
-    evaluation_share,
-    iterations_for,
+    check_room,
+    memory_told,
     training_memory,
 )
 from yocto.training.runs import (
@@ -32,10 +33,12 @@ from yocto.training.runs import (
     hold,
     hold_new,
     latest,
+    new_run,
+    newest_whole,
     resumed_config,
 )
-from yocto.training.trainer import Evaluation, Fitted, Trainer
-from yocto.utils.device import available_memory, describe_device, pick_device
+from yocto.training.trainer import Fitted, Hooks, Trainer
+from yocto.utils.device import describe_device, pick_device
 from yocto.utils.files import write_text
 from yocto.utils.progress import Progress
 from yocto.utils.settings import load_preset, settings_line
@@ -55,6 +58,7 @@ class Trained:
     best_step: int | None
     resume: str  # the command that goes on
     finished_before: bool = False
+    early: bool = False
 
     @property
     def flag(self) -> str:
@@ -78,32 +82,55 @@ class Trained:
                 f"stopped at step {self.step} of {self.max_iters}; all is saved in {self.run}",
                 f"to go on: {self.resume}",
             ]
+        early = f", stopped early at step {self.step} of {self.max_iters}" if self.early else ""
         return [
-            f"done in {duration(self.seconds)}: validation loss {self.val_loss:.3f}, "
+            f"done in {duration(self.seconds)}{early}: validation loss {self.val_loss:.3f}, "
             f"{self.val_bits_per_byte:.3f} bits per byte (whole split)",
             f"saved in {self.run} (best step: {self.best_step})",
             f"next: yocto sample{self.flag}, or yocto chat{self.flag}",
         ]
 
 
-def run(config: TrainConfig, progress: Progress) -> Trained:
-    """Train a new run, or go on with one."""
+@dataclass(frozen=True)
+class Rehearsed:
+    """What a run would take."""
+
+    parameters: int
+    memory: int  # bytes
+    seconds: float
+    iterations: int
+    plan: list[str]
+
+    def summary(self) -> list[str]:
+        """The plan in words."""
+        return self.plan
+
+
+def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed:
+    """Train a new run, or go on with one; with --dry-run, tell what that would take."""
     found = find_resumed(config, progress)
-    with ExitStack() as held:
-        checkpoint = None
+    with ExitStack() as held, memory_told(config):
+        checkpoint, state = None, None
         if found is not None:
             path = found.path
             held.enter_context(hold(path))  # and only then look: it may have been trained on
-            checkpoint = latest(found)
-            checkpoint.verify_all()
+            checkpoint, state = newest_whole(found, progress)
             config = resumed_config(config, checkpoint)
             done = checkpoint.step >= config.max_iters and config.minutes is None
             if done and MetricsFile(path / "metrics.jsonl").evaluated(checkpoint.step):
                 return _finished(path, checkpoint, config)
         else:
             config = with_preset(config, progress)
-            path = hold_new(config, held)
-        return _train(config, path, checkpoint, progress)
+            path = new_run(config) if config.dry_run else hold_new(config, held)
+        check_loggers(config.log)
+        trainer = _make_trainer(config, path, checkpoint, progress)
+        if checkpoint is not None and state is not None:
+            trainer.load_state(state)
+            progress.say(f"going on with {path} at step {checkpoint.step}")
+        plan = _announce(trainer, progress)
+        if config.dry_run:
+            return _rehearse(trainer, plan)
+        return _train(trainer, plan, progress)
 
 
 def effective(config: TrainConfig, progress: Progress) -> tuple[TrainConfig, dict[str, str]]:
@@ -114,41 +141,67 @@ def effective(config: TrainConfig, progress: Progress) -> tuple[TrainConfig, dic
         config = resumed_config(config, latest(run))
         return config, dict.fromkeys(config.to_dict(), f"run {run.name}")
     config = with_preset(config, progress)
+    if config.depth is not None:
+        return config, dict.fromkeys(scaled(config.depth), f"depth {config.depth}")
     assert config.preset is not None
     filled = dict.fromkeys(load_preset(config.preset), f"preset {config.preset}")
     return config, {"preset": "fits the device", **filled}
 
 
-def _train(
+def _make_trainer(
     config: TrainConfig, path: Path, checkpoint: Checkpoint | None, progress: Progress
-) -> Trained:
+) -> Trainer:
     tokenizer, data_dir = prepare_data(config, checkpoint, progress)
     corpus = open_corpus(data_dir, tokenizer)
     model = _make_model(config, tokenizer, checkpoint)
-    trainer = Trainer(
-        model, config, corpus, tokenizer, Run(path), progress,
-        _sample_shower(model, tokenizer, corpus.documents, progress),
-    )  # fmt: skip
-    if checkpoint is not None:
-        trainer.load_state(checkpoint.load_trainer())
-        progress.say(f"going on with {path} at step {checkpoint.step}")
-    _announce(trainer, progress)
-    if checkpoint is None:
-        Run(path).set_aside()
-    write_text(path / "config.yaml", _settings_file(path, trainer.config))
-    return _trained(path, trainer, trainer.fit())
+    return Trainer(model, config, corpus, tokenizer, Run(path), progress)
+
+
+def _train(trainer: Trainer, plan: Plan, progress: Progress) -> Trained:
+    """Train, and let the run's folder tell of it."""
+    path, config = trainer.run.path, trainer.config
+    settings = path / "config.yaml"
+
+    def planned(config: TrainConfig, pace: Pace) -> None:
+        write_text(settings, _settings_file(path, config))
+        seconds = pace.seconds(config.max_iters - trainer.step)
+        whole = dataclasses.replace(plan, iterations=config.max_iters, seconds=seconds)
+        for line in whole.costs():
+            progress.say(line)
+
+    if trainer.step == 0:
+        trainer.run.set_aside()
+    write_text(settings, _settings_file(path, config))
+    loggers = make_loggers(config.log, path, config.to_dict(), trainer.step, progress)
+    with ExitStack() as open_loggers:
+        for logger in loggers:
+            open_loggers.callback(logger.close)
+        trainer.hooks = Hooks(planned, _sampler(trainer), loggers)
+        return _trained(path, trainer, trainer.fit())
+
+
+def _rehearse(trainer: Trainer, plan: Plan) -> Rehearsed:
+    pace = trainer.rehearse()
+    config = trainer.config
+    left = config.max_iters - trainer.step
+    if config.minutes is not None:
+        left = pace.steps(60 * config.minutes)
+    plan = dataclasses.replace(plan, iterations=left, seconds=pace.seconds(left))
+    return Rehearsed(plan.parameters, plan.memory, plan.seconds, left, plan.lines())
 
 
 def _settings_file(path: Path, config: TrainConfig) -> str:
     """The run's settings as a file for --config: all but those that say which run it is."""
-    skipped = ("run_name", "resume", "overwrite", "minutes")
+    skipped = ("run_name", "resume", "overwrite", "minutes", "dry_run")
     lines = [settings_line(k, v) for k, v in config.to_dict().items() if k not in skipped]
     head = f"# {path.name}; to train another like it: yocto train --config {path}/config.yaml"
     return "\n".join([head, *lines]) + "\n"
 
 
 def with_preset(config: TrainConfig, progress: Progress) -> TrainConfig:
-    """The settings, with the preset's values where the user gave none."""
+    """The settings, with those of the depth or the preset where the user gave none."""
+    if config.depth is not None:
+        return config.with_base(scaled(config.depth))
     machine = "cpu" if pick_device(config.device).type == "cpu" else "gpu"
     name = config.preset or f"{machine}-{config.mode}"
     if config.preset and not load_preset(name).keys() - config.given:
@@ -194,9 +247,8 @@ def _make_model(
     return GPT(gpt_config, torch.Generator().manual_seed(config.seed))
 
 
-def _announce(trainer: Trainer, progress: Progress) -> None:
-    """Print the plan: sizes first, then, once a few steps are measured, the time. With --minutes,
-    the measured speed fixes the number of steps."""
+def _announce(trainer: Trainer, progress: Progress) -> Plan:
+    """Print what is known before the first step."""
     c = trainer.config
     plan = Plan(
         device=describe_device(trainer.device),
@@ -209,47 +261,28 @@ def _announce(trainer: Trainer, progress: Progress) -> None:
         memory=training_memory(trainer.model, c),
         seconds=0.0,
     )
-    progress.say(f"run         {trainer.run.path}")
-    progress.say(
-        f"model       {c.family}, n_layer {c.n_layer}, n_head {c.n_head}, n_embd {c.n_embd}, "
-        f"block_size {c.block_size}"
-    )
-    for line in plan.sizes():
-        progress.say(line)
-    free = available_memory(trainer.device)
-    if free is not None and plan.memory > 1.5 * free:
-        raise RunError(
-            f"training takes about {plan.memory / 1e9:,.1f} GB of memory, and only "
-            f"{free / 1e9:,.1f} GB are free",
-            "Lower --batch-size or --block-size; --gradient-accumulation-steps makes up for it.",
+    if not c.dry_run:
+        progress.say(f"run         {trainer.run.path}")
+        progress.say(
+            f"model       {c.family}, n_layer {c.n_layer}, n_head {c.n_head}, n_embd {c.n_embd}, "
+            f"block_size {c.block_size}"
         )
-    if free is not None and plan.memory > free:
-        progress.notice(
-            f"only {free / 1e6:,.0f} MB of memory are free; lower --batch-size or --block-size if "
-            f"training fails"
-        )
-    per_step = trainer.seconds_per_step()
-    if c.minutes is not None:
-        steps = trainer.step + iterations_for(c.minutes * 60, per_step, c)
-        c = trainer.config = dataclasses.replace(c, max_iters=steps, minutes=None, given=c.given)
-    seconds = (c.max_iters - trainer.step) * per_step * (1 + evaluation_share(c))
-    for line in dataclasses.replace(plan, iterations=c.max_iters, seconds=seconds).costs():
-        progress.say(line)
+        for line in plan.sizes():
+            progress.say(line)
+    check_room(plan.memory, trainer.device, progress)
+    return plan
 
 
-def _sample_shower(
-    model: GPT, tokenizer: BaseTokenizer, documents: int, progress: Progress
-) -> Callable[[Evaluation], None]:
-    """A callback that shows what the model writes by now, always from the same draw."""
-    lm = LanguageModel(model, tokenizer, documents)
-    tokens = 100 if tokenizer.kind == "char" else 25
+def _sampler(trainer: Trainer) -> Callable[[], str]:
+    """What the model writes by now, always from the same draw."""
+    tokenizer = trainer.tokenizer
+    lm = LanguageModel(trainer.model, tokenizer, trainer.corpus.documents)
+    knobs = SamplingConfig(max_new_tokens=100 if tokenizer.kind == "char" else 25, seed=1)
 
-    def show(evaluation: Evaluation) -> None:
-        knobs = SamplingConfig(max_new_tokens=tokens, seed=1)
-        text = "".join(lm.stream_ids(lm.prompt_ids(""), knobs))
-        progress.say(f"  {' '.join(text.split())}")
+    def sample() -> str:
+        return " ".join("".join(lm.stream_ids(lm.prompt_ids(""), knobs)).split())
 
-    return show
+    return sample
 
 
 def _trained(path: Path, trainer: Trainer, fitted: Fitted) -> Trained:
@@ -262,5 +295,6 @@ def _trained(path: Path, trainer: Trainer, fitted: Fitted) -> Trained:
         val_loss=None if last is None else last.val_loss,
         val_bits_per_byte=None if last is None else last.val_bits_per_byte,
         best_step=fitted.best_step,
+        early=fitted.early,
         resume=_resume_command(path, trainer.config),
     )

@@ -16,7 +16,6 @@ from yocto.config.commands import (
     SampleConfig,
     SamplingConfig,
     TextConfig,
-    TrainConfig,
     TrainTokenizerConfig,
 )
 from yocto.config.knobs import (
@@ -30,6 +29,8 @@ from yocto.config.knobs import (
     unwrap_optional,
 )
 from yocto.config.model import FAMILIES, GPTConfig, ModelConfig
+from yocto.config.scaling import scaled
+from yocto.config.train import RecipeConfig, TrainConfig
 
 __all__ = [
     "DEFAULT_TEXT",
@@ -48,6 +49,7 @@ __all__ = [
     "ModelConfig",
     "PrepareCharConfig",
     "QuickstartConfig",
+    "RecipeConfig",
     "SampleConfig",
     "SamplingConfig",
     "TextConfig",
@@ -58,6 +60,7 @@ __all__ = [
     "knobs",
     "nearest",
     "range_text",
+    "scaled",
     "takes",
     "unwrap_optional",
 ]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from yocto.config.knobs import Config, knob, knobs, path_knob
-from yocto.config.model import ModelConfig
 from yocto.errors import ConfigError
 
 DEFAULT_TEXT = "data/philosophy.txt"
@@ -220,72 +219,6 @@ class DownloadConfig(Config):
     timeout: float = knob(
         30.0, "Seconds without a sign of life, after which it tries again.", low=0.01, high=3600
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig(ModelConfig):
-    """Settings of `yocto train`: the run, the recipe, and the model's shape."""
-
-    alternatives = (("minutes", "max_iters"),)
-    # What all presets decide; a test compares this with the files.
-    from_preset = frozenset({
-        "n_layer", "n_head", "n_embd", "block_size", "batch_size", "max_iters", "learning_rate",
-        "warmup_iters", "eval_interval", "eval_iters",
-    })  # fmt: skip
-
-    mode: Literal["char", "token"] = knob(
-        "token", "Train on characters (data/char) or tokens (data/token)."
-    )
-    data_dir: str | None = path_knob(
-        None, "Folder with train.bin, val.bin and meta.json.", default_text="data/MODE"
-    )
-    tokenizer_path: str | None = path_knob(
-        None, "Tokenizer: a file or its folder.", default_text="the one in --data-dir"
-    )
-    ckpt_dir: str = path_knob("checkpoints", "Folder where runs lie.")
-    run_name: str | None = path_knob(None, "Name of the run.", default_text="MODE-1, MODE-2, …")
-    preset: str | None = path_knob(
-        None,
-        "Named settings: cpu-char, cpu-token, gpu-char or gpu-token.",
-        default_text="what fits the device",
-    )
-    order: Literal["random", "sequential"] = knob(
-        "random",
-        "Windows from anywhere in the text, or each token once an epoch, shuffled by window.",
-    )
-    respect_documents: bool = knob(
-        False, "Let no token attend to another document that shares its window."
-    )
-    batch_size: int = knob(4, "Sequences in one forward pass.", low=1, high=1 << 20)
-    gradient_accumulation_steps: int = knob(
-        1, "Forward passes in one optimizer step.", low=1, high=1 << 20
-    )
-    max_iters: int = knob(3000, "Optimizer steps.", low=1, high=10**9)
-    minutes: float | None = knob(
-        None, "Choose --max-iters so that training, from now on, takes this long.",
-        low=0.01, high=1e6, default_text="off",
-    )  # fmt: skip
-    learning_rate: float = knob(3e-3, "Peak learning rate.", low=0, high=10)
-    min_lr: float = knob(0.0, "Learning rate at the end of the cosine.", low=0, high=10)
-    warmup_iters: int = knob(50, "Steps over which the learning rate rises.", low=0, high=10**9)
-    weight_decay: float = knob(0.1, "AdamW's decay of weight matrices.", low=0, high=10)
-    beta1: float = knob(0.9, "AdamW's decay of the mean of gradients.", low=0, high=0.9999)
-    beta2: float = knob(0.99, "AdamW's decay of the mean of squares.", low=0, high=0.999999)
-    grad_clip: float = knob(1.0, "Largest gradient norm; 0 turns clipping off.", low=0, high=1e6)
-    eval_interval: int = knob(250, "Steps between evaluations and checkpoints.", low=1, high=10**9)
-    eval_iters: int = knob(
-        40, "Most batches of an evaluation; the last one takes the whole split.", low=1, high=10**9
-    )
-    device: str = path_knob("auto", "auto, cpu, cuda, cuda:N or mps.")
-    dtype: Literal["auto", "float32", "bfloat16"] = knob(
-        "auto", "Arithmetic of the matrix products; auto: bfloat16 on a GPU that has it."
-    )
-    compile: bool = knob(False, "Compile the model with torch.compile.")
-    seed: int = knob(1337, "Seed of weights, batches and dropout.", low=0, high=2**63 - 1)
-    resume: Literal["never", "auto"] = knob(
-        "never", "auto: go on with --run-name, or the newest run of this mode, where it stopped."
-    )
-    overwrite: bool = knob(False, "Replace the run of this name.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,6 +137,33 @@ class SequentialBatches:
         self.epoch, self.index = epoch, index
 
 
+class OneBatch:
+    """The same batch, over and over."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.epoch_tokens = batch[0].numel()
+
+    def next(self) -> Batch:
+        """The batch."""
+        return self.batch
+
+    def state(self) -> dict[str, int]:
+        """There is no position."""
+        return {}
+
+    def load_state(self, state: Any) -> None:
+        """Nothing to go on with."""
+
+
+def count_eval_batches(
+    tokens: Tokens, block_size: int, batch_size: int, max_batches: int | None = None
+) -> int:
+    """How many batches eval_batches yields, at most one less."""
+    there = -(-((len(tokens) - 1) // block_size) // batch_size)
+    return there if max_batches is None else min(there, max_batches)
+
+
 def eval_batches(
     tokens: Tokens,
     block_size: int,

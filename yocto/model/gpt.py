@@ -19,6 +19,7 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from yocto.config import GPTConfig
 from yocto.model.kv_cache import KVCache
@@ -28,11 +29,13 @@ class GPT(nn.Module):
     """Token ids to logits.
 
     generator: draws the initial weights; None takes torch's global one.
+    recompute: whether training keeps of each block only what goes in, and computes the rest again
+    for its gradient: less memory, a third more work (Chen et al. 2016).
     """
 
     def __init__(self, config: GPTConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.recompute = config, False
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
         if config.position == "learned":
             self.wpe = nn.Embedding(config.block_size, config.n_embd)
@@ -89,7 +92,10 @@ class GPT(nn.Module):
             assert cache is None, "segments go without a cache"
             mask = segment_mask(segments, x.dtype)
         for block in self.blocks:
-            x = block(x, rotary, mask, cache)
+            if self.recompute and torch.is_grad_enabled():
+                x = checkpoint(block, x, rotary, mask, cache, use_reentrant=False)
+            else:
+                x = block(x, rotary, mask, cache)
         if cache is not None:
             cache.advance(T)
         x = self.norm(x)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
 from yocto.config import TrainConfig
-from yocto.dataset.batches import Batches, RandomBatches, SequentialBatches
+from yocto.dataset.batches import (
+    Batch,
+    Batches,
+    OneBatch,
+    RandomBatches,
+    SequentialBatches,
+    eval_batches,
+)
 from yocto.dataset.tokens import Tokens
 from yocto.errors import DataError
 from yocto.utils.progress import Progress
@@ -26,12 +34,28 @@ class Corpus:
 
 
 def make_batches(config: TrainConfig, corpus: Corpus, vocab_size: int) -> Batches:
-    """The batches that --order names. Raises DataError for a text shorter than a window."""
+    """The batches that the settings name. Raises DataError for a text shorter than a window."""
+    if config.overfit_batch:
+        return OneBatch(_windows(config, corpus, vocab_size).next())
+    return _windows(config, corpus, vocab_size)
+
+
+def _windows(config: TrainConfig, corpus: Corpus, vocab_size: int) -> Batches:
     tokens, block_size, batch_size = corpus.train, config.block_size, config.batch_size
     if config.order == "sequential":
         return SequentialBatches(tokens, block_size, batch_size, config.seed, vocab_size)
     generator = torch.Generator().manual_seed(config.seed)
     return RandomBatches(tokens, block_size, batch_size, generator, vocab_size)
+
+
+def validation(
+    config: TrainConfig, corpus: Corpus, vocab_size: int, max_batches: int | None
+) -> Iterator[Batch]:
+    """The batches of an evaluation, the same each time; None takes the whole split. A run that
+    learns one batch is asked about that one."""
+    if config.overfit_batch:
+        return iter([make_batches(config, corpus, vocab_size).next()])
+    return eval_batches(corpus.val, config.block_size, config.batch_size, max_batches, vocab_size)
 
 
 def document_start(config: TrainConfig, corpus: Corpus, progress: Progress) -> int | None:

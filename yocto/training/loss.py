@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from yocto.dataset.batches import IGNORED
 from yocto.model.gpt import GPT
+from yocto.training.cross_entropy import chunk_rows, chunked_cross_entropy
 
 
 class LanguageModelLoss(nn.Module):
@@ -25,7 +26,9 @@ class LanguageModelLoss(nn.Module):
         # An end token belongs to the document that follows it: generation starts from it too.
         starts = self.document_start
         segments = None if starts is None else (idx == starts).cumsum(dim=1)  # (B, T)
-        logits = self.model(idx, segments=segments)  # (B, T, V)
-        return F.cross_entropy(
-            logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED
-        )
+        head = self.model.lm_head.weight  # (V, C)
+        features = self.model.features(idx, segments=segments).flatten(0, 1)  # (B T, C)
+        if len(features) > chunk_rows(len(head), features.device):
+            return chunked_cross_entropy(features, head, targets.flatten())
+        logits = self.model.lm_head(features).float()  # (B T, V)
+        return F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +12,7 @@ from yocto.config import GPTConfig, TrainConfig
 from yocto.errors import RunError
 from yocto.model.gpt import GPT, count_parameters
 from yocto.utils.device import available_memory
+from yocto.utils.progress import Progress
 from yocto.utils.text import duration
 
 
@@ -84,12 +87,42 @@ def training_memory(model: GPT, config: TrainConfig) -> int:
     return WORKSPACE + 16 * model.num_parameters() + int(activations)
 
 
-def iterations_for(seconds: float, seconds_per_step: float, config: TrainConfig) -> int:
-    """How many steps fit into a time, evaluations counted in."""
-    return max(1, int(seconds / (seconds_per_step * (1 + evaluation_share(config)))))
+def check_room(memory: int, device: torch.device, progress: Progress) -> None:
+    """Raise a RunError for a run that takes far more memory than is free; where it may be too much,
+    say so. memory: bytes."""
+    free = available_memory(device)
+    if free is not None and memory > 1.5 * free:
+        raise RunError(
+            f"training takes about {memory / 1e9:,.1f} GB of memory, and only "
+            f"{free / 1e9:,.1f} GB are free",
+            "Lower --batch-size or --block-size; --gradient-accumulation-steps makes up for it.",
+        )
+    if free is not None and memory > free:
+        progress.notice(
+            f"only {free / 1e6:,.0f} MB of memory are free; lower --batch-size or --block-size if "
+            f"training fails"
+        )
 
 
-def evaluation_share(config: TrainConfig) -> float:
-    """Time of evaluating as a share of training's: a forward pass is a third of a step."""
-    passes = config.eval_iters / 3 / config.gradient_accumulation_steps
-    return passes / config.eval_interval
+@contextmanager
+def memory_told(config: TrainConfig) -> Iterator[None]:
+    """Turn running out of memory into a RunError that says what to lower."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch has a class for GPUs; on a CPU it raises a bare RuntimeError.
+        plain = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not plain and "allocate memory" not in str(error):
+            raise
+        raise RunError("out of memory while training", _what_to_lower(config)) from error
+
+
+def _what_to_lower(config: TrainConfig) -> str:
+    half, passes = config.batch_size // 2, 2 * config.gradient_accumulation_steps
+    ways = []
+    if half:
+        ways.append(f"--batch-size {half} --gradient-accumulation-steps {passes} (the same step)")
+    if not config.activation_checkpointing:
+        ways.append("--activation-checkpointing")
+    ways.append("a lower --block-size, --n-embd or --n-layer")
+    return f"Try {', or '.join(ways)}; what is saved goes on with --resume auto."

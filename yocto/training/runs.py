@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from yocto.checkpoint import Checkpoint, Run, find_runs
 from yocto.config import GPTConfig, ModelConfig, TrainConfig, knobs
@@ -125,11 +126,47 @@ def _mode(run: Run, progress: Progress) -> str | None:
 
 
 def latest(run: Run) -> Checkpoint:
-    """A run's latest checkpoint, as config.json tells of it."""
-    step = run.pointer("latest")
-    if step is None:
-        raise CheckpointError(f"the run {run.path} has no checkpoint", "Train it: yocto train")
-    return Checkpoint.read(step)
+    """A run's newest checkpoint whose config.json can be read; no other file is looked at."""
+    return next(_readable(run, lambda reason: None))
+
+
+def _readable(run: Run, tell: Callable[[CheckpointError], None]) -> Iterator[Checkpoint]:
+    """A run's checkpoints, the latest first. Raises the first one's CheckpointError where none is
+    left; `tell` gets those of checkpoints that are passed over."""
+    first: CheckpointError | None = None
+    for step in dict.fromkeys([*filter(None, [run.pointer("latest")]), *run.steps()]):
+        try:
+            yield Checkpoint.read(step)
+        except CheckpointError as error:
+            tell(error)
+            first = first or error
+    raise first or CheckpointError(f"the run {run.path} has no checkpoint", "Train it: yocto train")
+
+
+def newest_whole(run: Run, progress: Progress) -> tuple[Checkpoint, dict[str, Any]]:
+    """A run's newest checkpoint that is whole, and its trainer state; a notice tells of damaged
+    ones that are passed over. Raises CheckpointError where none is whole."""
+    passed: list[CheckpointError] = []
+
+    def tell(error: CheckpointError) -> None:
+        passed.append(error)
+        progress.notice(f"passing over a checkpoint: {error.message}")
+
+    try:
+        for checkpoint in _readable(run, tell):
+            try:
+                checkpoint.verify_all()
+                state = checkpoint.load_trainer()
+            except CheckpointError as error:
+                tell(error)
+                continue
+            if passed:
+                progress.notice(f"going on from {checkpoint.path}, the newest one that is whole")
+                run.mark_latest(checkpoint.step)
+            return checkpoint, state
+    except CheckpointError as error:
+        raise (passed or [error])[0] from None
+    raise passed[0]
 
 
 def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
@@ -146,7 +183,17 @@ def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
         )
     changed = [
         f"{name} {getattr(saved, name)} -> {getattr(config, name)}"
-        for name in [*MODEL_KNOBS, "mode", "preset", "seed", "order", "respect_documents"]
+        for name in [
+            *MODEL_KNOBS,
+            "mode",
+            "preset",
+            "depth",
+            "seed",
+            "order",
+            "optimizer",
+            "respect_documents",
+            "overfit_batch",
+        ]
         if name in config.given and getattr(config, name) != getattr(saved, name)
     ]
     if changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,38 +12,52 @@ import torch
 def check_counts(state: dict[str, Any]) -> None:
     """Raise a ValueError for values that would fail later, in the middle of a step."""
     best = 0 if state["best_step"] is None else state["best_step"]
-    whole = (state["step"], state["loss_steps"], best)
-    real = (state["seconds"], state["loss_sum"], state["best_val_loss"])
-    tokens = state.get("tokens", 0)
-    small = all(type(n) is int and 0 <= n <= 10**10 for n in whole)
-    if not small or type(tokens) is not int or not 0 <= tokens < 1 << 62:
+    means = state["means"]
+    whole = (state["step"], state["tokens"], state["worse"], best, *(n for _, n in means.values()))
+    real = (state["seconds"], state["best_val_loss"], *(total for total, _ in means.values()))
+    if not all(type(n) is int and 0 <= n < 1 << 62 for n in whole) or state["step"] > 10**10:
         raise ValueError("a count is not a whole number")
     if not all(type(x) is float for x in real) or not 0 <= state["seconds"] < math.inf:
         raise ValueError("a time or a loss is not a number")
-    if not all(isinstance(state[name], dict) for name in ("optimizer", "rng")):
-        raise ValueError("the optimizer's state or the random generators' is no table")
+    if not isinstance(state["engine"], dict):
+        raise ValueError("the optimizers' state is no table")
 
 
-def checked_moments(saved: dict[int, Any], optimizer: torch.optim.Optimizer) -> dict[int, Any]:
-    """The optimizer's means and counts of steps. Raises a ValueError where they are not those
+# What each optimizer keeps of a weight, and whether it has the weight's shape or none.
+KEPT = {
+    "AdamW": {"step": False, "exp_avg": True, "exp_avg_sq": True},
+    "Muon": {"momentum": True},
+}
+
+
+def checked_states(
+    saved: list[dict[int, Any]], optimizers: Sequence[torch.optim.Optimizer]
+) -> list[dict[int, Any]]:
+    """The optimizers' means and counts of steps. Raises a ValueError where they are not those
     of these weights: the fused kernel would trust them, and write outside of their memory."""
+    if len(saved) != len(optimizers):
+        raise ValueError("it was trained with another optimizer")
+    return [_checked_state(*pair) for pair in zip(saved, optimizers, strict=True)]
+
+
+def _checked_state(saved: dict[int, Any], optimizer: torch.optim.Optimizer) -> dict[int, Any]:
     shapes = [p.shape for group in optimizer.param_groups for p in group["params"]]
     if not saved:
         return {}
     if len(saved) != len(shapes):
         raise ValueError("the optimizer's state is that of other weights")
+    kept = KEPT[type(optimizer).__name__]
     for i, shape in enumerate(shapes):
-        for name, expected in (("step", ()), ("exp_avg", shape), ("exp_avg_sq", shape)):
+        for name, shaped in kept.items():
             x = saved[i][name]
             plain = isinstance(x, torch.Tensor) and x.layout == torch.strided and not x.is_meta
             if not plain or x.dtype != torch.float32 or not x.is_contiguous():
                 raise ValueError(f"the optimizer's {name} is no plain tensor")
-            if x.shape != expected:
+            if x.shape != (shape if shaped else ()):
                 raise ValueError(f"the optimizer's {name} has another shape than the weight")
             if not torch.isfinite(x).all():
                 raise ValueError(f"the optimizer's {name} is not a number")
-    names = ("step", "exp_avg", "exp_avg_sq")
-    return {i: {name: saved[i][name] for name in names} for i in range(len(shapes))}
+    return {i: {name: saved[i][name] for name in kept} for i in range(len(shapes))}
 
 
 def rng_states(device: torch.device) -> dict[str, torch.Tensor]:

@@ -1,17 +1,11 @@
-"""The training loop.
-
-A run can be stopped at any step and continued to the very same weights: besides weights and
-optimizer, a checkpoint holds every random generator and the running sums. Checkpoints are written
-before the evaluation of their step, so that a crash in an evaluation loses nothing; a resumed run
-makes that evaluation again, with the same result.
-"""
+"""The training loop."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,22 +13,23 @@ import torch
 
 from yocto.checkpoint import Run
 from yocto.config import TrainConfig
-from yocto.dataset.batches import IGNORED, check_validation_split, eval_batches
+from yocto.dataset.batches import IGNORED, check_validation_split, count_eval_batches
 from yocto.errors import RunError
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
-from yocto.training.corpus import Corpus, document_start, make_batches
-from yocto.training.loss import LanguageModelLoss
+from yocto.training.corpus import Corpus, document_start, make_batches, validation
+from yocto.training.engine import Engine
+from yocto.training.health import Health
+from yocto.training.loggers import Logger
+from yocto.training.meter import Meter, flops_per_token, matmul_rate
 from yocto.training.metrics import MetricsFile, bits_per_byte
-from yocto.training.optimizer import make_optimizer
-from yocto.training.schedule import learning_rate_at
-from yocto.training.state import check_counts, checked_moments, rng_states, set_rng_states
-from yocto.utils.device import pick_device, pick_dtype, synchronize
-from yocto.utils.progress import Progress, Task
+from yocto.training.pace import Pace, Stopwatch
+from yocto.training.schedule import schedule_at
+from yocto.training.state import check_counts
+from yocto.utils.progress import Progress, SilentTask, Watch
 from yocto.utils.signals import stop_requested
 
-MEASURING = 1.2  # seconds to measure the speed
-LOG_INTERVAL = 10  # steps between two training losses in metrics.jsonl and on the bar
+LOG_INTERVAL = 10  # steps between two training lines in metrics.jsonl
 
 
 @dataclass(frozen=True)
@@ -49,20 +44,50 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Fitted:
-    """How a run ended. last is None when it was interrupted."""
+    """How a run ended. last is None when it was interrupted. early: --patience ended it."""
 
     step: int
     last: Evaluation | None
     best_step: int | None
     best_val_loss: float
     seconds: float
+    early: bool = False
+
+
+@dataclass
+class Hooks:
+    """What a run tells to whoever wants to know.
+
+    planned: called once max_iters is fixed and the first steps are timed, with the settings and the
+    pace. sample: what the model writes by now, in eval mode. loggers: get all lines of metrics.
+    """
+
+    planned: Callable[[TrainConfig, Pace], None] = lambda config, pace: None
+    sample: Callable[[], str] | None = None
+    loggers: Sequence[Logger] = ()
+
+
+@dataclass
+class Mean:
+    """A mean that goes on after a resume: the sum is kept where the values are made, so that a GPU
+    need not be waited for."""
+
+    total: float | torch.Tensor = 0.0
+    count: int = 0
+
+    def add(self, value: torch.Tensor) -> None:
+        """One more value."""
+        self.total += value if value.device.type != "cpu" else value.item()
+        self.count += 1
+
+    def value(self) -> float:
+        """The mean; 0 of nothing."""
+        self.total = float(self.total)
+        return self.total / max(1, self.count)
 
 
 class Trainer:
-    """One run: makes the model, trains it, evaluates it, saves it.
-
-    on_evaluation: called after each evaluation, with the model in eval mode, to show a sample, say.
-    """
+    """One run: trains a model, evaluates it, saves it."""
 
     def __init__(
         self,
@@ -72,41 +97,36 @@ class Trainer:
         tokenizer: BaseTokenizer,
         run: Run,
         progress: Progress,
-        on_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
+        hooks: Hooks | None = None,
     ) -> None:
         self.config, self.corpus, self.tokenizer, self.run = config, corpus, tokenizer, run
-        self.progress, self.on_evaluation = progress, on_evaluation
-        self.device = pick_device(config.device)
-        self.dtype = pick_dtype(config.dtype, self.device)
-        self.model = model.to(self.device)
-        start = document_start(config, corpus, progress)
-        self.loss: torch.nn.Module = LanguageModelLoss(self.model, start)
-        self.optimizer = make_optimizer(self.model, config)
+        self.progress, self.hooks = progress, hooks or Hooks()
         check_validation_split(corpus.val, config.block_size)  # first: it is the shorter one
         # Dropout draws from torch's global generator; batches have one of their own.
         torch.manual_seed(config.seed)
+        start = document_start(config, corpus, progress)
+        self.engine = Engine(model, config, start, progress)
+        self.model, self.device = self.engine.model, self.engine.device
         self.batches = make_batches(config, corpus, self.model.config.vocab_size)
         self.metrics = MetricsFile(run.path / "metrics.jsonl")
+        self.health = Health(config, self.model.config.vocab_size)
         self.step = 0
         self.tokens = 0  # targets learnt from, in all steps
         self.seconds = 0.0  # of training so far, those before a resume included
         self.best_step: int | None = None
         self.best_val_loss = math.inf
-        self.loss_sum: float | torch.Tensor = 0.0  # since the last evaluation
-        self.loss_steps = 0
+        self.worse = 0  # evaluations since the best one
+        # Losses since the last evaluation, and since the last training line.
+        self.means = {"evaluation": Mean(), "line": Mean()}
         self.grad_norm = torch.zeros(())
+        self._stopwatch = Stopwatch()
+        self._pace: Pace | None = None
         self._saved_step: int | None = None
+        self._saved_at = time.monotonic()
         self._resumed = False
         self._stopped: Callable[[], bool] = lambda: False
         self._evaluate_first = False  # a resumed run's step lacks its evaluation
-        if config.compile:
-            self._compile()
-
-    @property
-    def tokens_per_step(self) -> int:
-        """How many tokens one optimizer step sees."""
-        c = self.config
-        return c.gradient_accumulation_steps * c.batch_size * c.block_size
+        self._watch: Watch = SilentTask()
 
     # ------------------------------------------------------------------------------------- state
 
@@ -118,12 +138,11 @@ class Trainer:
             "seconds": self.seconds,
             "best_step": self.best_step,
             "best_val_loss": self.best_val_loss,
-            "loss_sum": float(self.loss_sum),
-            "loss_steps": self.loss_steps,
-            "optimizer": self.optimizer.state_dict(),
+            "worse": self.worse,
+            "means": {name: (float(m.total), m.count) for name, m in self.means.items()},
+            "engine": self.engine.state(),
             "batches": self.batches.state(),
             "corpus": self.corpus.sha256,
-            "rng": rng_states(self.device),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -135,219 +154,227 @@ class Trainer:
                     "Encode that text again, or start another run with another --run-name.",
                 )
             check_counts(state)
-            self.step, self.seconds = state["step"], state["seconds"]
-            # A run begun by an older yocto did not count them.
-            self.tokens = state.get("tokens", self.step * self.tokens_per_step)
-            self.best_step, self.best_val_loss = state["best_step"], state["best_val_loss"]
-            self.loss_sum, self.loss_steps = state["loss_sum"], state["loss_steps"]
-            # The settings of this run count, not those that the optimizer was saved with.
-            groups = self.optimizer.state_dict()["param_groups"]
-            moments = checked_moments(state["optimizer"]["state"], self.optimizer)
-            self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+            for name in ("step", "tokens", "seconds", "best_step", "best_val_loss", "worse"):
+                setattr(self, name, state[name])
+            self.means = {name: Mean(*state["means"][name]) for name in self.means}
             self.batches.load_state(state["batches"])
-            set_rng_states(state["rng"], self.device)
+            self.engine.load_state(state["engine"])
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise RunError(
                 f"the trainer state of {self.run.name} does not fit this run: {error}",
                 "Start it anew with --overwrite.",
             ) from error
-        self._saved_step = self.step
+        self._saved_step = self.health.saved_step = self.step
         self._resumed = True
         self._evaluate_first = self.metrics.rewind(self.step)
 
     def save(self) -> None:
-        """Write a checkpoint of this step, once. Raises RunError for a loss that is NaN: weights
-        that are broken must not take the place of the last whole ones."""
+        """Write a checkpoint of this step, once. Raises RunError for a run that has diverged:
+        weights that are broken must not take the place of the last whole ones."""
         if self._saved_step == self.step:
             return
-        self._check_loss()
-        if not math.isfinite(float(self.grad_norm)):  # the last update has spoilt the weights
-            raise self._diverged("the gradient", float(self.grad_norm))
+        self.health.check_number("the loss", self.means["evaluation"].value(), self.step)
+        self._check_norm()  # the last update may have spoilt the weights
+        self.health.check_whole(self.step)
         self.run.save(
             self.step, self.model, self.tokenizer, self.config.to_dict(), self.corpus.documents,
             self.state(),
         )  # fmt: skip
         if self._saved_step is None and not self._resumed:
             self.run.keep_only(self.step)
-        self._saved_step = self.step
+        else:
+            self.run.prune(self.config.keep_last)
+        self._saved_step = self.health.saved_step = self.step
+        self._saved_at = time.monotonic()
 
     # -------------------------------------------------------------------------------------- loop
 
     def fit(self) -> Fitted:
         """Train until max_iters, or until Ctrl-C or SIGTERM, which save first."""
-        c = self.config
-        last: Evaluation | None = None
-        began = time.perf_counter() - self.seconds
+        total = None if self.config.minutes else self.config.max_iters
+        past = self.metrics.read()
         with (
             stop_requested() as self._stopped,
-            self.progress.task("training", c.max_iters, "step", done=self.step) as task,
+            self.progress.training(self.run.name, total, self.step, past) as self._watch,
         ):
-            while True:
-                at_end = self.step >= c.max_iters
-                due = self.step % c.eval_interval == 0 and self.step > 0
-                if at_end or due or self._evaluate_first:
-                    self.save()
-                    task.status("evaluating")
-                    last = self._evaluate_and_tell(time.perf_counter() - began)
-                    self._evaluate_first = False
-                if self._stopped():
-                    self.save()
-                    last = last if at_end else None
-                    break
-                if at_end:
-                    break
-                self._train_step()
-                self.seconds = time.perf_counter() - began
-                task.advance()
-                if self.step % LOG_INTERVAL == 0:
-                    self._log(task)
-        self.run.prune()
-        return Fitted(self.step, last, self.best_step, self.best_val_loss, self.seconds)
+            return self._loop()
+
+    def _loop(self) -> Fitted:
+        last, early = None, False
+        rate = matmul_rate(self.device, self.engine.dtype)
+        self.meter = Meter(self.device, flops_per_token(self.model.config), rate)
+        self._clock = time.perf_counter() - self.seconds
+        while True:
+            at_end = self.step >= self.max_iters
+            due = self.step > 0 and self.step % self.config.eval_interval == 0
+            if at_end or due or self._evaluate_first:
+                self.save()
+                last = self._evaluate(at_end)
+                early = not at_end and self._out_of_patience()
+            elif self._save_is_due():
+                self.save()
+            if at_end or early or self._stopped():
+                break
+            self._train_step()
+            self.seconds = time.perf_counter() - self._clock
+            self._watch.advance()
+            if self._pace is None:
+                self._fix_length()
+            if self.step % LOG_INTERVAL == 0:
+                self._log()
+        interrupted = self._stopped() and not at_end and not early
+        if interrupted:
+            self.save()
+        self.run.prune(self.config.keep_last)
+        return Fitted(
+            self.step, None if interrupted else last, self.best_step, self.best_val_loss,
+            self.seconds, early,
+        )  # fmt: skip
+
+    @property
+    def max_iters(self) -> float:
+        """Steps of this run; infinite while --minutes has not fixed them."""
+        return math.inf if self.config.minutes is not None else self.config.max_iters
 
     def _train_step(self) -> None:
-        c = self.config
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate_at(self.step, c)
-        batches = [self.batches.next() for _ in range(c.gradient_accumulation_steps)]
-        counts = [int((targets != IGNORED).sum()) for _, targets in batches]
-        loss = torch.zeros((), device=self.device)
-        for (idx, targets), count in zip(batches, counts, strict=True):
-            # Each target weighs the same, also where another batch has a window that is not full.
-            loss += self._one_backward(idx, targets, sum(counts) / count)
-        limit = c.grad_clip or math.inf
-        self.grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.loss_sum += loss if self.device.type != "cpu" else loss.item()  # no wait on a GPU
-        self.loss_steps += 1
+        batches = [self.batches.next() for _ in range(self.config.gradient_accumulation_steps)]
+        tokens = sum(int((targets != IGNORED).sum()) for _, targets in batches)
+        with self.meter.step(tokens):
+            factor = schedule_at(self.step, self.config, self.max_iters)
+            loss, self.grad_norm = self.engine.step(batches, factor)
         self.step += 1
-        self.tokens += sum(counts)
+        self.tokens += tokens
+        for mean in self.means.values():
+            mean.add(loss)
+        if self.device.type == "cpu":  # elsewhere a look would have to wait
+            self.health.check_number("the loss", self.means["line"].value(), self.step)
+            self._check_norm()
 
-    def _one_backward(self, idx: torch.Tensor, targets: torch.Tensor, parts: float) -> torch.Tensor:
-        """Gradients of one batch, which is one part of so many; returns its share of the loss."""
-        with self._autocast():
-            loss: torch.Tensor = self.loss(self._to_device(idx), self._to_device(targets))
-            loss = loss / parts
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
+    def _check_norm(self) -> None:
+        if not self.engine.scaler.is_enabled():  # whose overflows are part of its work
+            self.health.check_number("the gradient's norm", float(self.grad_norm), self.step)
 
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if self.dtype == torch.float32:
-            return nullcontext()
-        return torch.autocast(self.device.type, self.dtype)
+    def _save_is_due(self) -> bool:
+        c = self.config
+        if c.save_interval and self.step > 0 and self.step % c.save_interval == 0:
+            return True
+        return c.save_minutes > 0 and time.monotonic() - self._saved_at > 60 * c.save_minutes
 
-    def _to_device(self, x: torch.Tensor) -> torch.Tensor:
-        if self.device.type == "cuda":
-            return x.pin_memory().to(self.device, non_blocking=True)
-        return x.to(self.device)
+    def _out_of_patience(self) -> bool:
+        return self.config.patience is not None and self.worse >= self.config.patience
 
-    def _compile(self) -> None:
-        """Compile the loss; where that fails (no C++ compiler, say), go on without it."""
-        plain = self.loss
-        self.loss = torch.compile(plain)  # type: ignore[assignment]
-        try:
-            self.seconds_per_step()
-        except Exception as error:
-            self.loss = plain
-            reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-            self.progress.notice(f"torch.compile failed, going on without it: {reason}")
+    # -------------------------------------------------------------------------------------- pace
+
+    def rehearse(self) -> Pace:
+        """Take the first steps, to see how long they last, and save nothing."""
+        self._clock, self.meter = time.perf_counter(), Meter(self.device, 1, 1.0)
+        while True:
+            self._train_step()
+            if (seconds := self._stopwatch.lap(self.device)) is not None:
+                return self._measure(seconds)
+
+    def _fix_length(self) -> None:
+        """Once the first steps are timed, tell how long the run will take or, with --minutes, how
+        many steps it has."""
+        seconds = self._stopwatch.lap(self.device)
+        if seconds is None:
+            return
+        self._pace = self._measure(seconds)
+        if self.config.minutes is not None:
+            left = self.config.minutes * 60 - self._stopwatch.total
+            steps = self.step + self._pace.steps(left)
+            self.config = dataclasses.replace(
+                self.config, max_iters=steps, minutes=None, given=self.config.given
+            )
+            self._watch.expect(steps)
+        self.hooks.planned(self.config, self._pace)
+        self.meter.restart()
+
+    def _measure(self, seconds_per_step: float) -> Pace:
+        c, vocab_size = self.config, self.model.config.vocab_size
+        whole = 1
+        if not c.overfit_batch:
+            whole = count_eval_batches(self.corpus.val, c.block_size, c.batch_size)
+        began = time.perf_counter()
+        for _ in self.engine.losses(validation(c, self.corpus, vocab_size, 1)):
+            pass
+        batch = time.perf_counter() - began
+        return Pace(seconds_per_step, batch, c.eval_interval, min(whole, c.eval_iters), whole)
 
     # ---------------------------------------------------------------------------------- watching
 
-    def _check_loss(self) -> float:
-        """The mean loss since the last evaluation, in nats. Raises RunError when it is NaN."""
-        self.loss_sum = float(self.loss_sum)
-        mean = self.loss_sum / max(1, self.loss_steps)
-        if not math.isfinite(mean):
-            raise self._diverged("the loss", mean)
-        return mean
+    def _log(self) -> None:
+        """Write a training line."""
+        mean, norm = self.means["line"].value(), float(self.grad_norm)
+        self.health.check_line(mean, norm, self.step)
+        rate = self.config.learning_rate * schedule_at(self.step - 1, self.config, self.max_iters)
+        self._record({
+            "step": self.step, "train_loss": mean, "learning_rate": rate, "grad_norm": norm,
+            "tokens": self.tokens, **self.meter.line(), "seconds": round(self.seconds, 3),
+        })  # fmt: skip
+        self.means["line"] = Mean()
 
-    def _diverged(self, what: str, value: float) -> RunError:
-        return RunError(
-            f"{what} is {value} at step {self.step}; the last checkpoint is before it",
-            f"Lower --learning-rate (it is {self.config.learning_rate:g}) and resume.",
-        )
+    def _record(self, line: dict[str, Any]) -> None:
+        self.metrics.write(**line)
+        self._watch.record(line)
+        for logger in self.hooks.loggers:
+            logger.record(line)
 
-    def _log(self, task: Task) -> None:
-        mean = self._check_loss()
-        rate = learning_rate_at(self.step - 1, self.config)
-        self.metrics.write(
-            step=self.step, train_loss=mean, learning_rate=rate, grad_norm=float(self.grad_norm),
-            seconds=round(self.seconds, 3),
-        )  # fmt: skip
-        speed = self.tokens / max(self.seconds, 1e-9)
-        task.status(f"loss {mean:.3f} · {speed:,.0f} tok/s")
-
-    def _evaluate_and_tell(self, seconds: float) -> Evaluation | None:
+    def _evaluate(self, at_end: bool) -> Evaluation | None:
         """Look at the validation split and say what is there; None when told to stop meanwhile:
         the step is saved, and a resumed run evaluates it again."""
-        c = self.config
-        at_end = self.step >= c.max_iters
-        train_loss = float(self.loss_sum) / max(1, self.loss_steps)
-        val_loss = self.evaluate(c.eval_iters)
+        self._watch.status("evaluating")
+        train_loss = self.means["evaluation"].value()
+        val_loss = self.evaluate(self.config.eval_iters)
         if val_loss is None:
             return None
-        if not math.isfinite(val_loss):
-            raise self._diverged("the validation loss", val_loss)
+        self.health.check_number("the validation loss", val_loss, self.step)
+        self._compare(val_loss)
+        at_end = at_end or self._out_of_patience()
         whole = self.evaluate(None) if at_end else val_loss  # once, on every token of the split
         if whole is None:
             return None
-        if val_loss < self.best_val_loss:
-            self.best_step, self.best_val_loss = self.step, val_loss
-            self.run.mark_best(self.step)
-        self.run.prune()
-        val_loss = whole
-        bpb = bits_per_byte(val_loss, len(self.corpus.val), self.corpus.val_bytes)
-        evaluation = Evaluation(self.step, train_loss, val_loss, bpb)
-        self.metrics.write(
-            step=self.step, train_loss=train_loss, val_loss=val_loss, val_bits_per_byte=bpb,
-            tokens=self.tokens, seconds=round(seconds, 3),
-        )  # fmt: skip
-        speed = self.tokens / max(seconds, 1e-9)
-        self.progress.say(
-            f"step {self.step}/{c.max_iters}: train loss {train_loss:.3f}, "
-            f"val loss {val_loss:.3f}, {bpb:.3f} bits/byte, {speed:,.0f} tok/s"
-        )
-        self.loss_sum, self.loss_steps = 0.0, 0
-        self.model.eval()
-        self.on_evaluation(evaluation)
-        self.model.train()
+        tokens = len(self.corpus.val)
+        bpb = bits_per_byte(whole, tokens, self.corpus.val_bytes)
+        evaluation = Evaluation(self.step, train_loss, whole, bpb)
+        self.seconds = time.perf_counter() - self._clock
+        line = {
+            "step": self.step, "train_loss": train_loss, "val_loss": whole,
+            "val_bits_per_byte": bpb, "tokens": self.tokens, "seconds": round(self.seconds, 3),
+        }  # fmt: skip
+        self._record({**line, "whole_split": True} if at_end else line)
+        self._show_sample()
+        self.means["evaluation"] = Mean()
+        self._evaluate_first = False
+        self._watch.status("")
+        self.meter.restart()
         return evaluation
 
-    @torch.no_grad()
+    def _compare(self, val_loss: float) -> None:
+        """Is it the best one so far?"""
+        self.worse += 1
+        if val_loss < self.best_val_loss:
+            self.best_step, self.best_val_loss, self.worse = self.step, val_loss, 0
+            self.run.mark_best(self.step)
+        self.run.prune(self.config.keep_last)
+
+    def _show_sample(self) -> None:
+        if self.hooks.sample is None:
+            return
+        self.model.eval()
+        text = self.hooks.sample()
+        self.model.train()
+        self._watch.sample(text)
+        for logger in self.hooks.loggers:
+            logger.sample(self.step, text)
+
     def evaluate(self, max_batches: int | None) -> float | None:
         """Mean loss over the validation split, in nats per token; the same windows each time.
         None when told to stop meanwhile."""
-        self.model.eval()
         total, count = 0.0, 0
-        windows = eval_batches(
-            self.corpus.val, self.config.block_size, self.config.batch_size, max_batches,
-            self.model.config.vocab_size,
-        )  # fmt: skip
-        for idx, targets in windows:
-            with self._autocast():
-                loss = self.loss(self._to_device(idx), self._to_device(targets))
-            total, count = total + loss.item() * targets.numel(), count + targets.numel()
+        windows = validation(self.config, self.corpus, self.model.config.vocab_size, max_batches)
+        for loss, tokens in self.engine.losses(windows):
+            total, count = total + loss * tokens, count + tokens
             if self._stopped():
-                break
-        self.model.train()
-        return None if self._stopped() else total / count
-
-    def seconds_per_step(self) -> float:
-        """Measured on throw-away batches: weights, gradients and random states stay as they are."""
-        shape = (self.config.batch_size, self.config.block_size)
-        idx = torch.zeros(shape, dtype=torch.int64)
-        times: list[float] = []
-        states = rng_states(self.device)
-        try:
-            # Other programs come and go: over a second or so, the quickest step was undisturbed.
-            while len(times) < 4 or (sum(times) < MEASURING and len(times) < 50):
-                began = time.perf_counter()
-                self._one_backward(idx, idx, self.config.gradient_accumulation_steps)
-                synchronize(self.device)
-                times.append(time.perf_counter() - began)
-        finally:
-            self.optimizer.zero_grad(set_to_none=True)
-            set_rng_states(states, self.device)
-        # The first one allocates memory; an optimizer step adds about a tenth.
-        return 1.1 * min(times[1:]) * self.config.gradient_accumulation_steps
+                return None
+        return total / count

@@ -72,6 +72,19 @@ def available_memory(device: torch.device) -> int | None:
         return None
 
 
+def memory_in_use(device: torch.device) -> int | None:
+    """Bytes: of a GPU those that tensors take, else the process's resident memory."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    if device.type == "mps":
+        return torch.mps.current_allocated_memory()
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    except OSError:  # not Linux
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _free_in_container(group: Path) -> int | None:
     """What a container's own limit leaves (cgroup v2), where it has one."""
     try:

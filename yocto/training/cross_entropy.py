@@ -1,0 +1,83 @@
+"""The cross-entropy of the next token without all logits in memory at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from yocto.dataset.batches import IGNORED
+
+# Logits computed at a time, as many numbers: 8 MB on a CPU, whose caches are small, and 256 MB on a
+# GPU, which needs large products to be busy.
+CPU_LOGITS, GPU_LOGITS = 1 << 21, 1 << 26
+
+
+def chunk_rows(vocab_size: int, device: torch.device) -> int:
+    """How many tokens have their logits computed at a time."""
+    return max(1, (CPU_LOGITS if device.type == "cpu" else GPU_LOGITS) // vocab_size)
+
+
+def chunked_cross_entropy(features: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """Mean of -log softmax(features weightᵀ)[target], in nats: a scalar.
+
+    features (R, C), weight (V, C), targets (R,); those that are IGNORED don't count. The logits
+    (R, V), by far the largest tensor where the vocabulary is large, are never whole in memory.
+    Under autocast the products are in its format; the rest is float32.
+    """
+    if torch.is_autocast_enabled(features.device.type):
+        dtype = torch.get_autocast_dtype(features.device.type)
+    else:
+        dtype = features.dtype
+    rows = chunk_rows(weight.shape[0], features.device)
+    loss: Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        features, weight, targets, rows, dtype
+    )
+    return loss
+
+
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    """Computes the gradients in the forward pass, chunk by chunk, while the logits are there: the
+    gradient of the logits is softmax minus one at the target, whatever comes after (as in Wijmans
+    et al. 2024, "Cut Your Losses", and Liger Kernel). Nothing is computed twice."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, features: Tensor, weight: Tensor, targets: Tensor, rows: int, dtype: torch.dtype
+    ) -> Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            head = weight.to(dtype)  # (V, C)
+            count = (targets != IGNORED).sum()
+            wanted = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
+            to_features = torch.empty_like(features) if wanted else None
+            to_weight = torch.zeros_like(weight, dtype=torch.float32) if wanted else None
+            loss = features.new_zeros((), dtype=torch.float32)
+            for first in range(0, len(targets), rows):
+                part = slice(first, first + rows)
+                x, y = features[part].to(dtype), targets[part]
+                there = y != IGNORED
+                place = y.where(there, 0)[:, None]  # (rows, 1)
+                logits = (x @ head.T).float()  # (rows, V)
+                surprise = F.log_softmax(logits, dim=1)
+                loss -= (surprise.gather(1, place) * there[:, None]).sum()
+                if to_features is None or to_weight is None:
+                    continue
+                share = (there / count)[:, None]
+                gradient = surprise.exp_().mul_(share)
+                gradient.scatter_add_(1, place, -share)
+                gradient = gradient.to(dtype)
+                to_features[part] = gradient @ head
+                if dtype == torch.float32:
+                    to_weight.addmm_(gradient.T, x)
+                else:  # added up in float32, though the products are not
+                    to_weight += gradient.T @ x
+        ctx.gradients = to_features, to_weight
+        return loss / count
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        to_features, to_weight = ctx.gradients
+        (scale,) = outer
+        return to_features * scale, to_weight * scale, None, None, None

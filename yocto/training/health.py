@@ -1,0 +1,80 @@
+"""When a run is beyond hope, and why, probably."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from yocto.config import TrainConfig
+from yocto.errors import RunError
+
+# A loss so much above that of knowing nothing, ln(vocab_size), for so many lines of ten steps, is
+# no mishap that a run recovers from.
+WORSE_THAN_GUESSING, LINES = 1.0, 3  # nats
+
+
+@dataclass
+class Health:
+    """Looks at losses and gradients, and stops a run that has diverged: one whose loss or gradient
+    is no number, or whose loss has risen well above that of guessing.
+
+    saved_step: of the last checkpoint, which is whole.
+    """
+
+    config: TrainConfig
+    vocab_size: int
+    saved_step: int | None = None
+    norms: list[float] = field(default_factory=list)  # of the latest lines
+    lowest: float = math.inf  # mean loss of a line
+    exploded: list[float] = field(default_factory=list)  # those of the latest lines, if in a row
+
+    def check_number(self, what: str, value: float, step: int) -> None:
+        """Raise a RunError for a value that is NaN or infinite. what: "the loss", say."""
+        if not math.isfinite(value):
+            raise self._diverged(f"{what} is {value}", step)
+
+    def check_line(self, loss: float, norm: float, step: int) -> None:
+        """Look at the mean loss, in nats, and the gradients' norm of some steps."""
+        self.check_number("the loss", loss, step)
+        self.norms = [*self.norms[-9:], norm]
+        if loss <= math.log(self.vocab_size) + WORSE_THAN_GUESSING:
+            self.lowest = min(self.lowest, loss)
+            self.exploded = []
+            return
+        self.exploded.append(loss)
+        if len(self.exploded) >= LINES:
+            self.check_whole(step)
+
+    def check_whole(self, step: int) -> None:
+        """Weights that may be spoilt must not take the place of the last whole ones."""
+        if self.exploded:
+            before = "" if math.isinf(self.lowest) else f" from {self.lowest:.2f}"
+            raise self._diverged(f"the loss has exploded{before} to {self.exploded[-1]:.2f}", step)
+
+    def _diverged(self, what: str, step: int) -> RunError:
+        return RunError(f"{what} at step {step}: {self._cause(step)}", self._advice())
+
+    def _cause(self, step: int) -> str:
+        c = self.config
+        norms = [n for n in self.norms if math.isfinite(n)]
+        rate = f"the learning rate ({c.learning_rate:g})"
+        if step <= c.warmup_iters or (step < 100 and c.warmup_iters < 10):
+            return f"{rate} is probably too high for a start of {c.warmup_iters} warm-up steps"
+        if not c.grad_clip:
+            return f"{rate} is probably too high, and no clipping holds large gradients back"
+        if c.dtype == "float16":
+            return f"float16 has overflowed, or {rate} is too high"
+        if norms and max(norms) > 10 * c.grad_clip:
+            return f"{rate} is probably too high: the gradient's norm had grown to {max(norms):.3g}"
+        return f"{rate} is probably too high"
+
+    def _advice(self) -> str:
+        c = self.config
+        lower = f"--learning-rate {c.learning_rate / 3:.2g}"
+        if c.dtype == "float16":
+            lower += " or --dtype bfloat16"
+        if not c.grad_clip:
+            lower += " --grad-clip 1"
+        if self.saved_step is None:
+            return f"Start again with {lower}; nothing was saved yet."
+        return f"Step {self.saved_step} is saved and whole: add --resume auto {lower}"
