@@ -27,8 +27,9 @@ class Muon(torch.optim.Optimizer):
     moves by lr sqrt(max(1, n / m)), which changes what it computes by the same amount whatever its
     width (Bernstein 2025, "Deriving Muon"). Weights decay by lr weight_decay, as in AdamW.
 
-    params: matrices; those of one shape are made orthogonal in one batch. lr, momentum (Nesterov's),
-    weight_decay: read from `param_groups` at each step, so that a schedule may change them.
+    params: matrices; those of one shape are made orthogonal in one batch. lr, momentum
+    (Nesterov's), weight_decay: read from `param_groups` at each step, so that a schedule may change
+    them.
     """
 
     def __init__(
