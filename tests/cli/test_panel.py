@@ -114,3 +114,12 @@ def test_wide_characters_are_counted_as_wide(width: int) -> None:
     lines = texts(a_run(sample="哲学者の道 " * 40), width)
     assert all(cell_len(line) < width for line in lines)
     assert lines[-1].endswith("…")
+
+
+def test_the_sample_goes_on_where_its_first_line_ends() -> None:
+    text = "".join(chr(0x4E00 + i) for i in range(25))
+    first, second = texts(a_run(sample=text), 30)[-2:]
+    assert first[2:] + second[2:] == text
+    words = "one two three four five six seven eight nine ten"
+    first, second = texts(a_run(sample=words), 30)[-2:]
+    assert (first, second) == ("» one two three four five six", "  seven eight nine ten")

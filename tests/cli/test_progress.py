@@ -91,6 +91,7 @@ def test_a_piped_run_says_its_evaluations_and_now_and_then_how_far_it_is(
         clock(15)
         watch.advance(100)
         watch.status("evaluating")
+        clock(10)
         watch.record({
             "step": 200, "train_loss": 4.4, "val_loss": 4.6, "val_bits_per_byte": 1.5,
             "tokens": 200_000, "seconds": 31.0, "whole_split": True,
@@ -98,7 +99,7 @@ def test_a_piped_run_says_its_evaluations_and_now_and_then_how_far_it_is(
         watch.sample("To be,\n  or not")
         watch.status("")
         clock(10)
-        watch.advance(10)
+        watch.advance(10)  # too soon after the evaluation's line
         clock(5)
         watch.advance(10)
     assert capsys.readouterr().err.splitlines() == [
@@ -106,7 +107,7 @@ def test_a_piped_run_says_its_evaluations_and_now_and_then_how_far_it_is(
         "step 200 of 2000: loss 4.500, 12,346 tok/s, 4 min 30 s left",
         "step 200: train loss 4.400, val loss 4.600, 1.500 bits/byte, 6,452 tok/s, whole split",
         "  To be, or not",
-        "step 220 of 2000: loss 4.500, 12,346 tok/s, 22 min 15 s left",
+        "step 220 of 2000: loss 4.500, 12,346 tok/s, 37 min 5 s left",
     ]
 
 

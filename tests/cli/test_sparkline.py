@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from yocto.cli.sparkline import ASCII, BLOCKS, Curve, sparkline
@@ -37,8 +38,15 @@ def test_a_higher_value_never_stands_lower(values: list[float]) -> None:
 
 
 @given(finite, st.integers(1, 20), st.integers(1, 20))
+@example(sys.float_info.max, 5, 2)
+@example(7.205759403792791e16, 5, 2)
 def test_values_that_are_all_the_same_are_a_flat_line(value: float, n: int, width: int) -> None:
     assert set(sparkline([value] * n, width)) == {BLOCKS[0]}
+
+
+def test_the_rounding_of_a_flat_line_is_not_shown() -> None:
+    assert sparkline([1, 1 + 1e-15, 1], 3) == "▁▁▁"
+    assert sparkline([1, 1 + 1e-9, 1], 3) == "▁█▁"
 
 
 def test_the_first_steps_do_not_flatten_the_rest() -> None:

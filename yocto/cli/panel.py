@@ -192,12 +192,13 @@ def _split(text: str, width: int) -> tuple[str, str]:
     if cell_len(text) <= width:
         return text, ""
     head = set_cell_size(text, width)
-    if text[len(head.rstrip()) :].startswith(" "):
-        return head.rstrip(), text[len(head.rstrip()) :].lstrip()
+    if not text.startswith(head):
+        head = head[:-1]  # the space in the place of half a wide character
+    rest = text[len(head) :]
+    if head.endswith(" ") or rest.startswith(" "):
+        return head.rstrip(), rest.lstrip()
     words, gap, _ = head.rpartition(" ")
-    if not gap:  # one long word
-        return head, text[len(head) :]
-    return words, text[len(words) + 1 :]
+    return (words, text[len(words) + 1 :]) if gap else (head, rest)  # one long word is cut
 
 
 def _fitted(text: str, width: int, ascii_only: bool) -> str:
