@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from conftest import Project
 from tiny import LETTERS, tiny_gpt
@@ -276,8 +277,8 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before_it_whole(
         raise Kill
 
     owner, name = {
-        "weights": (run_module, "save_model"),
-        "trainer": (run_module.torch, "save"),
+        "weights": (safetensors.torch, "save_model"),
+        "trainer": (torch, "save"),
         "config": (run_module, "write_json"),
         "latest": (run_module, "write_text"),
     }[moment]
@@ -310,7 +311,7 @@ def test_a_full_disk_is_an_error_with_a_hint(
     def full(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run_module, "save_model", full)
+    monkeypatch.setattr(safetensors.torch, "save_model", full)
     with pytest.raises(Exception, match="No space left on device") as caught:
         save(Run(tmp_path / "run"))
     assert "Free some space" in str(caught.value)

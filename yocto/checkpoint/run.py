@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_model
 
 from yocto.checkpoint.step import FORMAT, TRAINER, VERSION, WEIGHTS, digest
 from yocto.config import nearest
 from yocto.errors import CheckpointError
-from yocto.model.gpt import GPT
-from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.files import atomic_dir, remove, sha256_file, write_json, write_text
+
+if TYPE_CHECKING:
+    from yocto.model.gpt import GPT
+    from yocto.tokenizer.base import BaseTokenizer
 
 RECORDS = ("metrics.jsonl", "config.yaml")  # of a run, beside its checkpoints
 STEP = re.compile(r"step-[0-9]{6,10}")
@@ -59,6 +59,9 @@ class Run:
         trainer: dict[str, Any],
     ) -> Path:
         """Write a checkpoint and let `latest` name it. A kill leaves the one before whole."""
+        import torch
+        from safetensors.torch import save_model
+
         folder = self.path / f"step-{step:06d}"
         with atomic_dir(folder) as temporary, _full_disk(folder):
             save_model(model, str(temporary / WEIGHTS))
@@ -132,6 +135,33 @@ def find_runs(ckpt_dir: Path) -> list[Run]:
     return [run for _, _, run in sorted(found, key=lambda f: f[:2], reverse=True)]
 
 
+def find_run(spec: str | None, ckpt_dir: Path) -> Run:
+    """The run that the user means, damaged or not.
+
+    spec: None or "latest" for the newest, a run's name, its folder, or the folder of one of its
+    steps. Raises CheckpointError, which lists the runs that exist.
+    """
+    runs = find_runs(ckpt_dir)
+    if spec in (None, "best", "latest"):
+        if not runs:
+            raise _no_run(ckpt_dir)
+        return runs[0]
+    assert spec is not None
+    for path in _candidates(spec, ckpt_dir):
+        if STEP.fullmatch(path.name) and (path / "config.json").is_file():
+            return Run(path.absolute().parent)
+        if is_run(path):
+            return Run(path)
+    raise CheckpointError(f"there is no run {spec!r}", _runs_there(spec, runs, ckpt_dir))
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's, be it damaged or before its first checkpoint."""
+    if folder.name.startswith("."):  # "" and ".." are names of none; hidden ones are not listed
+        return False
+    return any((folder / name).is_file() for name in RECORDS) or any(folder.glob("step-*/*"))
+
+
 def find_checkpoint(spec: str | None, ckpt_dir: Path) -> Path:
     """The folder of the checkpoint that the user means.
 
@@ -141,9 +171,7 @@ def find_checkpoint(spec: str | None, ckpt_dir: Path) -> Path:
     runs = find_runs(ckpt_dir)
     if spec in (None, "best", "latest"):
         if not runs:
-            raise CheckpointError(
-                f"there is no trained run under {ckpt_dir}", "Train one first: yocto train"
-            )
+            raise _no_run(ckpt_dir)
         return _step_of(runs[0], spec or "best")
     assert spec is not None
     for path in _candidates(spec, ckpt_dir):
@@ -153,6 +181,12 @@ def find_checkpoint(spec: str | None, ckpt_dir: Path) -> Path:
             return _step_of(Run(path), "best")
     raise CheckpointError(
         f"there is no run or checkpoint {spec!r}", _runs_there(spec, runs, ckpt_dir)
+    )
+
+
+def _no_run(ckpt_dir: Path) -> CheckpointError:
+    return CheckpointError(
+        f"there is no trained run under {ckpt_dir}", "Train one first: yocto train"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from yocto.checkpoint import Checkpoint, Run, find_runs
 from yocto.checkpoint.step import FORMAT
 from yocto.errors import CheckpointError, YoctoError
-from yocto.model.gpt import count_parameters
+from yocto.model.size import count_parameters
 from yocto.training.metrics import MetricsFile
 from yocto.utils.files import parse_json
 from yocto.utils.progress import Progress
