@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from yocto.model.gpt import GPT
     from yocto.tokenizer.base import BaseTokenizer
 
+LOCK = ".lock"  # held by the process that trains the run
 RECORDS = ("metrics.jsonl", "config.yaml")  # of a run, beside its checkpoints
 STEP = re.compile(r"step-[0-9]{6,10}")
 
@@ -149,17 +150,16 @@ def find_run(spec: str | None, ckpt_dir: Path) -> Run:
     assert spec is not None
     for path in _candidates(spec, ckpt_dir):
         if STEP.fullmatch(path.name) and (path / "config.json").is_file():
-            return Run(path.absolute().parent)
+            return Run(path.resolve().parent)
         if is_run(path):
-            return Run(path)
+            return Run(path if path.name not in ("", "..") else path.resolve())
     raise CheckpointError(f"there is no run {spec!r}", _runs_there(spec, runs, ckpt_dir))
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is a run's, be it damaged or before its first checkpoint."""
-    if folder.name.startswith("."):  # "" and ".." are names of none; hidden ones are not listed
-        return False
-    return any((folder / name).is_file() for name in RECORDS) or any(folder.glob("step-*/*"))
+    """Whether a folder is a run's, be it damaged or still before its first checkpoint."""
+    records = any((folder / name).is_file() for name in ("metrics.jsonl", LOCK))
+    return records or any(folder.glob("step-*"))
 
 
 def find_checkpoint(spec: str | None, ckpt_dir: Path) -> Path:

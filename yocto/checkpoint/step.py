@@ -169,6 +169,26 @@ class Checkpoint:
         return state
 
 
+    def corpus(self) -> str | None:
+        """The checksum of the token files that the run learns from, as trainer.pt tells; None where
+        it does not. Nothing of the file but its table of names and values is looked at."""
+        try:
+            with zipfile.ZipFile(self.path / TRAINER) as archive:
+                names = [n for n in archive.namelist() if n.endswith("/data.pkl")]
+                if len(names) != 1 or archive.getinfo(names[0]).file_size > _MOST:
+                    return None
+                texts = (text for opcode, text, _ in pickletools.genops(archive.read(names[0]))
+                         if opcode.name == "BINUNICODE")  # fmt: skip
+                for text in texts:
+                    if text == "corpus":
+                        found = str(next(texts, ""))
+                        return found if re.fullmatch(r"([0-9a-f]{64})+", found) else None
+        except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, EOFError):
+            pass
+        return None
+
+
+_MOST = 1 << 26  # bytes of a table that is worth reading
 HINT = "Use another step of the run (--ckpt takes a step's folder), or train it anew."
 
 

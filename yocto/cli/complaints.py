@@ -62,7 +62,7 @@ def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     if message.startswith("No such option"):
         option = error.option_name
         message = f"{path} has no option {option}"
-        if typed and inside in ("", *GROUPS):
+        if typed not in ("", inside) and inside in ("", *GROUPS):
             return f"error: {message}", f"Options go behind the command: yocto {typed} {option}"
         known = [name.lstrip("-") for name in getattr(error, "possibilities", None) or ()]
         owners = [c.name for c in COMMANDS if option in map(flag_of, c.config.__dataclass_fields__)]
@@ -73,7 +73,8 @@ def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     elif message.startswith("No such command"):
         wrong = next(iter(words[len(inside.split()) :]), "")
         message = f"{path} has no command {wrong!r}"
-        near = nearest(f"{inside} {wrong}".strip(), [*names, *GROUPS])
+        others = [name for name in (*names, *GROUPS) if name != inside]
+        near = nearest(f"{inside} {wrong}".strip(), others)
         near = near and f"yocto {near}"
     elif extra := re.search(r"extra arguments?(?:\(s\))? \((.*)\)$", message, re.DOTALL):
         message = f"{path} takes options only, and {extra[1]!r} is none"

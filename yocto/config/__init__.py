@@ -30,6 +30,7 @@ from yocto.config.knobs import (
     unwrap_optional,
 )
 from yocto.config.model import FAMILIES, GPTConfig, ModelConfig
+from yocto.config.runs import PlotConfig, RunsCompareConfig, RunsConfig
 
 __all__ = [
     "DEFAULT_TEXT",
@@ -46,8 +47,11 @@ __all__ = [
     "GenerateConfig",
     "InspectConfig",
     "ModelConfig",
+    "PlotConfig",
     "PrepareCharConfig",
     "QuickstartConfig",
+    "RunsCompareConfig",
+    "RunsConfig",
     "SampleConfig",
     "SamplingConfig",
     "TextConfig",
