@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,16 @@ class Run:
                 return self.path / name
         steps = sorted(self.path.glob("step-*/config.json")) if which == "latest" else []
         return steps[-1].parent if steps else None
+
+    def written(self) -> float:
+        """When the run last came to something, in seconds since 1970."""
+        times: list[float] = []
+        # The folder's own time is the last resort: a lock that comes and goes changes it too.
+        for places in ([self.path / "latest", self.path / "metrics.jsonl"], [self.path]):
+            for path in places if not times else ():
+                with suppress(OSError):
+                    times.append(path.stat().st_mtime)
+        return max(times, default=0.0)
 
     def save(
         self,
@@ -136,13 +146,21 @@ def find_runs(ckpt_dir: Path) -> list[Run]:
     return [run for _, _, run in sorted(found, key=lambda f: f[:2], reverse=True)]
 
 
+def list_runs(ckpt_dir: Path) -> list[Run]:
+    """All runs in a folder, the newest first: damaged ones and those before their first checkpoint
+    too."""
+    folders = [path for path in ckpt_dir.glob("*") if not path.name.startswith(".")]
+    runs = [Run(path) for path in folders if _is_run(path)]
+    return sorted(runs, key=lambda run: (run.written(), run.name), reverse=True)
+
+
 def find_run(spec: str | None, ckpt_dir: Path) -> Run:
-    """The run that the user means, damaged or not.
+    """The run that the user means, among those of `list_runs`.
 
     spec: None or "latest" for the newest, a run's name, its folder, or the folder of one of its
     steps. Raises CheckpointError, which lists the runs that exist.
     """
-    runs = find_runs(ckpt_dir)
+    runs = list_runs(ckpt_dir)
     if spec in (None, "best", "latest"):
         if not runs:
             raise _no_run(ckpt_dir)
@@ -151,13 +169,12 @@ def find_run(spec: str | None, ckpt_dir: Path) -> Run:
     for path in _candidates(spec, ckpt_dir):
         if STEP.fullmatch(path.name) and (path / "config.json").is_file():
             return Run(path.resolve().parent)
-        if is_run(path):
+        if _is_run(path):
             return Run(path if path.name not in ("", "..") else path.resolve())
     raise CheckpointError(f"there is no run {spec!r}", _runs_there(spec, runs, ckpt_dir))
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a folder is a run's, be it damaged or still before its first checkpoint."""
+def _is_run(folder: Path) -> bool:
     records = any((folder / name).is_file() for name in ("metrics.jsonl", LOCK))
     return records or any(folder.glob("step-*"))
 

@@ -168,7 +168,6 @@ class Checkpoint:
             raise CheckpointError(f"{file} holds no trainer state", HINT)
         return state
 
-
     def corpus(self) -> str | None:
         """The checksum of the token files that the run learns from, as trainer.pt tells; None where
         it does not. Nothing of the file but its table of names and values is looked at."""

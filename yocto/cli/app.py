@@ -107,9 +107,7 @@ def _unless_followed(command: Command, function: Callable[..., None]) -> Callabl
             raise typer.Exit(2)
 
     own = inspect.signature(function)
-    first = inspect.Parameter(
-        "context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
-    )
+    first = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     signature = own.replace(parameters=[first, *own.parameters.values()])
     alone.__signature__ = signature  # type: ignore[attr-defined]
     alone.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}

@@ -91,7 +91,8 @@ def _knob_parameter(cls: type[Config], f: Field[Any], hint: Any) -> inspect.Para
             help=_help(cls, f, kind), show_default=False, metavar=f.name.upper()
         )
         return _parameter(
-            f.name, Annotated[Optional[list[str] if several else str], argument]  # noqa: UP045
+            f.name,
+            Annotated[Optional[list[str] if several else str], argument],  # noqa: UP045
         )
     flag = flag_of(f.name)
     if kind is bool:

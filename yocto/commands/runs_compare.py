@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yocto.checkpoint import find_run
+from yocto.checkpoint import Run, find_run
 from yocto.config import RunsCompareConfig
 from yocto.errors import ConfigError
 from yocto.training.comparison import Comparison, compare
@@ -14,7 +14,7 @@ from yocto.utils.progress import Progress
 
 def run(config: RunsCompareConfig, progress: Progress) -> Comparison:
     """Compare runs; what is damaged about one is told, and the rest compared."""
-    found = {}
+    found: dict[Path, Run] = {}
     for spec in config.run:
         run = find_run(spec, Path(config.ckpt_dir))
         found.setdefault(run.path.resolve(), run)

@@ -9,7 +9,7 @@ from typing import Any
 
 from yocto.checkpoint import Checkpoint
 from yocto.errors import YoctoError
-from yocto.training.history import History, RunFacts, run_facts
+from yocto.training.history import History, RunFacts, labels, run_facts
 
 # Of the settings those that say which run it is, and not how it was trained.
 _WHICH = ("run_name", "ckpt_dir", "resume", "overwrite", "minutes")
@@ -48,7 +48,7 @@ def compare(histories: Sequence[History]) -> Comparison:
     texts = [_text(c) if c else {} for c in checkpoints]
     tokenizers = [_tokenizer(c) if c else {} for c in checkpoints]
     return Comparison(
-        runs=_labels(histories),
+        runs=labels(histories),
         settings=training,
         model=model,
         data=_differences(texts)[0],
@@ -58,14 +58,6 @@ def compare(histories: Sequence[History]) -> Comparison:
         same_data=_all_same(texts),
         same_tokenizer=_all_same(tokenizers),
     )
-
-
-def _labels(histories: Sequence[History]) -> list[str]:
-    """The runs' names, or their folders where two have the same name."""
-    names = [history.run.name for history in histories]
-    if len(set(names)) == len(names):
-        return names
-    return [str(history.run.path) for history in histories]
 
 
 def _differences(columns: Sequence[dict[str, Any]]) -> tuple[Section, int]:
@@ -106,7 +98,11 @@ def _sizes(settings: dict[str, Any], digest: str | None) -> dict[str, Any]:
 
     places = [settings.get("data_dir"), settings.get("tokenizer_path")]
     folders = [Path(str(place)) for place in places if place]
-    for folder in [*folders, *(f.parent for f in folders), Path("data") / str(settings.get("mode"))]:
+    for folder in [
+        *folders,
+        *(f.parent for f in folders),
+        Path("data") / str(settings.get("mode")),
+    ]:
         try:
             splits = read_meta(folder).splits
             train, val = splits["train"], splits["val"]

@@ -6,13 +6,13 @@ Read from its folder alone, without torch, so that looking at a hundred runs tak
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from yocto.checkpoint import LOCK, Checkpoint, Run, is_run
+from yocto.checkpoint import LOCK, Checkpoint, Run, list_runs
 from yocto.errors import CheckpointError
 from yocto.model.size import count_parameters
 from yocto.training.metrics import MetricsFile
@@ -119,9 +119,15 @@ def _check_files(checkpoint: Checkpoint) -> None:
 
 def all_runs(ckpt_dir: Path) -> list[RunFacts]:
     """The runs in a folder, the newest first; a damaged one is among them."""
-    folders = [path for path in ckpt_dir.glob("*") if not path.name.startswith(".")]
-    found = [run_facts(read_history(Run(path))) for path in folders if is_run(path)]
-    return sorted(found, key=lambda run: (run.written, run.name), reverse=True)
+    return [run_facts(read_history(run)) for run in list_runs(ckpt_dir)]
+
+
+def labels(histories: Sequence[History]) -> list[str]:
+    """The runs' names, or their folders where two have the same name."""
+    names = [history.run.name for history in histories]
+    if len(set(names)) == len(names):
+        return names
+    return [str(history.run.path) for history in histories]
 
 
 def run_facts(history: History) -> RunFacts:
@@ -139,7 +145,7 @@ def run_facts(history: History) -> RunFacts:
         path=str(run.path),
         status=_status(history, lines, trained_by),
         note=history.damage or (f"trained by {trained_by}" if trained_by else ""),
-        written=_written(run),
+        written=run.written(),
         step=step,
         max_iters=_count(history.settings.get("max_iters")),
         parameters=count_parameters(checkpoint.model) if checkpoint else None,
@@ -206,14 +212,3 @@ def figure(line: Mapping[str, Any], name: str) -> float | None:
 
 def _count(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value < 1 << 62 else None
-
-
-def _written(run: Run) -> float:
-    """When a run was last written to."""
-    times = []
-    # The folder's own time is the last resort: a lock that comes and goes changes it too.
-    for places in ([run.path / "latest", run.path / "metrics.jsonl"], [run.path]):
-        for path in places if not times else ():
-            with suppress(OSError):
-                times.append(path.stat().st_mtime)
-    return max(times, default=0.0)
