@@ -15,7 +15,7 @@ from typing import Any
 
 from yocto.cli.options import flag_of
 from yocto.cli.table import COMMANDS, GROUPS
-from yocto.config import nearest
+from yocto.config import knobs, nearest
 from yocto.errors import ConfigError, YoctoError
 
 
@@ -65,7 +65,9 @@ def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
         if typed not in ("", inside) and inside in ("", *GROUPS):
             return f"error: {message}", f"Options go behind the command: yocto {typed} {option}"
         known = [name.lstrip("-") for name in getattr(error, "possibilities", None) or ()]
-        owners = [c.name for c in COMMANDS if option in map(flag_of, c.config.__dataclass_fields__)]
+        flags = {c.name: [flag_of(f.name) for f in knobs(c.config) if not f.metadata["positional"]]
+                 for c in COMMANDS}  # fmt: skip
+        owners = [name for name, own in flags.items() if option in own]
         if owners:
             return f"error: {message}", f"It belongs to yocto {', '.join(owners)}. {hint}"
         near = nearest(option.lstrip("-"), known)

@@ -171,11 +171,11 @@ def _status(history: History, lines: list[dict[str, Any]], trained_by: str | Non
 
 
 def _spent(history: History, lines: list[dict[str, Any]]) -> tuple[int | None, float | None]:
-    """Tokens learnt from and seconds of training, as the last line that tells of both has them."""
+    """Tokens learnt from and seconds of training, as the last line with a time has them."""
     for line in reversed(lines):
         tokens, seconds = history.tokens_at(line), figure(line, "seconds")
-        if tokens is not None and seconds is not None:
-            return int(tokens), seconds
+        if seconds is not None:
+            return None if tokens is None else int(tokens), seconds
     return None, None
 
 
