@@ -39,12 +39,14 @@ def render_runs(result: RunList, as_json: bool) -> None:
     rows = [_cells(run, now) for run in result.runs]
     widths = {head: max(len(head), *(len(row[head]) for row in rows)) for head in rows[0]}
     shown = _fitting(widths, console.width)
+    # A long name is cut to what the other columns leave.
+    rest = sum(_GAP + widths[head] for head in shown if head != "run")
+    widths["run"] = max(1, min(widths["run"], console.width - rest))
     table = _plain_table()
     for head in shown:
-        # A long name is cut where all has to fit.
-        table.add_column(head, justify="left" if head in ("run", "status", "written") else "right",
-                         no_wrap=True, overflow="ellipsis" if head == "run" else "fold",
-                         width=None if head == "run" else widths[head])  # fmt: skip
+        left = head in ("run", "status", "written")
+        table.add_column(head, justify="left" if left else "right", width=widths[head],
+                         no_wrap=True, overflow="ellipsis")  # fmt: skip
     for row in rows:
         table.add_row(*(Text(row[head]) for head in shown))
     console.print(table)

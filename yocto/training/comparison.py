@@ -74,9 +74,9 @@ def _differences(columns: Sequence[dict[str, Any]]) -> tuple[Section, int]:
 
 
 def _all_same(columns: Sequence[dict[str, Any]]) -> bool | None:
-    """Whether all have the same checksum; None where one has none."""
-    digests = {column.get("sha256") for column in columns}
-    return None if None in digests else len(digests) == 1
+    """Whether all have the same checksums; None where one has none."""
+    digests = {(column.get("sha256"), column.get("val_sha256")) for column in columns}
+    return None if any(first is None for first, _ in digests) else len(digests) == 1
 
 
 def _text(checkpoint: Checkpoint) -> dict[str, Any]:
