@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from conftest import Project
 from tiny import LETTERS, tiny_gpt
 
 import yocto.checkpoint.run as run_module
-from yocto.checkpoint import Checkpoint, Run, find_checkpoint, find_runs
+from yocto.checkpoint import Checkpoint, Run, find_checkpoint, find_run, find_runs, list_runs
 from yocto.checkpoint.step import digest
 from yocto.errors import CheckpointError
 from yocto.model.gpt import GPT
@@ -276,8 +277,8 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before_it_whole(
         raise Kill
 
     owner, name = {
-        "weights": (run_module, "save_model"),
-        "trainer": (run_module.torch, "save"),
+        "weights": (safetensors.torch, "save_model"),
+        "trainer": (torch, "save"),
         "config": (run_module, "write_json"),
         "latest": (run_module, "write_text"),
     }[moment]
@@ -310,7 +311,7 @@ def test_a_full_disk_is_an_error_with_a_hint(
     def full(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run_module, "save_model", full)
+    monkeypatch.setattr(safetensors.torch, "save_model", full)
     with pytest.raises(Exception, match="No space left on device") as caught:
         save(Run(tmp_path / "run"))
     assert "Free some space" in str(caught.value)
@@ -407,3 +408,46 @@ def test_runs_of_one_moment_have_an_order(runs: Path) -> None:
     for name in ("new", "old"):
         os.utime(runs / name / "latest", (1_000_000_000, 1_000_000_000))
     assert [run.name for run in find_runs(runs)] == ["old", "new"]
+
+
+# ------------------------------------------------------------------------------ runs, whole or not
+
+
+def test_a_run_is_found_by_its_name_its_folder_and_its_steps(
+    tmp_path: Path, step: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for spec in ("char-1", str(step.parent), str(step), None, "latest"):
+        assert find_run(spec, tmp_path).path.resolve() == step.parent.resolve()
+    monkeypatch.chdir(step.parent)
+    assert find_run(".", tmp_path).name == "char-1"
+
+
+def test_a_damaged_run_is_found_by_name_too(tmp_path: Path, step: Path) -> None:
+    (step / "config.json").unlink()
+    assert find_runs(tmp_path) == []
+    assert list_runs(tmp_path) == [Run(tmp_path / "char-1")]
+    assert find_run("char-1", tmp_path) == Run(tmp_path / "char-1")
+    with pytest.raises(CheckpointError, match="there is no run 'char-2'") as caught:
+        find_run("char-2", tmp_path)
+    assert "Did you mean 'char-1'?" in caught.value.hint
+
+
+def test_the_checksum_of_the_text_is_read_without_unpickling(tmp_path: Path) -> None:
+    trainer = {"names": ["corpus", "sha256"], "corpus": "0a" * 64, "rng": torch.arange(4)}
+    run = Run(tmp_path / "char-1")
+    folder = run.save(5, tiny_gpt(), CharTokenizer(LETTERS), {"mode": "char"}, 3, trainer)
+    checkpoint = Checkpoint.read(folder)
+    # A text that is not followed by a checksum is not taken for one.
+    assert checkpoint.corpus() is None
+    trainer.pop("names")
+    folder = run.save(6, tiny_gpt(), CharTokenizer(LETTERS), {"mode": "char"}, 3, trainer)
+    assert Checkpoint.read(folder).corpus() == "0a" * 64
+
+
+@pytest.mark.parametrize("data", [None, b"", b"no archive", b"PK\x03\x04" + bytes(100)])
+def test_a_trainer_state_that_cannot_be_read_tells_no_checksum(step: Path, data) -> None:
+    (step / "trainer.pt").unlink()
+    if data is not None:
+        (step / "trainer.pt").write_bytes(data)
+    assert Checkpoint.read(step).corpus() is None

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -198,6 +199,16 @@ def test_help_loads_nothing_heavy(arguments):
     names = loaded("-m", "yocto", *arguments)
     assert "yocto" in names
     assert not names & HEAVY
+
+
+@pytest.mark.parametrize("arguments", [["runs"], ["runs", "compare", "token-1", "token-1b"]])
+def test_looking_at_runs_waits_for_no_torch(arguments, token_project, tmp_path, monkeypatch):
+    runs = token_project.copy_to(tmp_path).checkpoints
+    shutil.copytree(runs / "token-1", runs / "token-1b")
+    monkeypatch.chdir(tmp_path)
+    names = loaded("-m", "yocto", *arguments)
+    assert {"yocto", "safetensors"} <= names
+    assert not names & {"torch", "numba", "matplotlib"}
 
 
 def test_importing_yocto_loads_nothing_but_the_standard_library():

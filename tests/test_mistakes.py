@@ -416,6 +416,36 @@ MISTAKES = {
         ("token files are not those that token-1 was trained on",),
         lambda home: other_data(home),
     ),
+    "a run to plot that is not there": Mistake(
+        "plot tokn-1", ("there is no run 'tokn-1'", "Did you mean 'token-1'?", "char-1"),
+    ),
+    "a run to compare that is not there": Mistake(
+        "runs compare token-1 zzz", ("there is no run 'zzz'", "the newest first: ", "char-1"),
+    ),
+    "a comparison of one": Mistake(
+        "runs compare token-1 checkpoints/token-1", ("two different runs or more, not 1",),
+        status=2,
+    ),
+    "a comparison of none": Mistake(
+        "runs compare", ("two different runs or more, not 0", "yocto runs"), status=2
+    ),
+    "a picture of another kind": Mistake(
+        "plot --out-path a.pdf", ("out_path is 'a.pdf'", ".png or an .svg"), status=2
+    ),
+    "a picture in the place of a folder": Mistake(
+        "plot --out-path data/a.png", ("can't write data/a.png",),
+        lambda home: (home / "data" / "a.png").mkdir(),
+    ),
+    "a picture of what no run has measured": Mistake(
+        "plot --y grad-norm", ("there is no grad-norm over steps to draw", "--y loss"),
+        lambda home: [file.write_text("") for file in home.glob("checkpoints/*/metrics.jsonl")],
+    ),
+    "a picture of no run": Mistake(
+        "plot --ckpt-dir none", ("there is no trained run under none", "yocto train")
+    ),
+    "a folder of runs that is not there": Mistake(
+        "runs --ckpt-dir none", ("there is no folder none", "--ckpt-dir checkpoints")
+    ),
     "a model too large for the memory": Mistake(
         "train --run-name big --n-layer 900 --n-embd 65536 --n-head 8",
         ("GB to train", "are free", "--n-embd"),

@@ -279,7 +279,9 @@ def test_help_lists_every_command(yocto) -> None:
 
 def test_every_group_has_commands_and_alone_shows_its_help(yocto) -> None:
     assert {c.name.split()[0] for c in app_module.COMMANDS if " " in c.name} == {*app_module.GROUPS}
-    for group in app_module.GROUPS:
+    commands = {c.name for c in app_module.COMMANDS}
+    assert app_module.GROUPS.keys() & commands == {"runs"}  # which does something when alone
+    for group in app_module.GROUPS.keys() - commands:
         result = yocto(group)
         assert result.exit_code == 2
         assert f"Usage: yocto {group}" in result.stdout + result.stderr
@@ -297,6 +299,14 @@ def test_every_group_has_commands_and_alone_shows_its_help(yocto) -> None:
                                                   "Did you mean --rounds?"]),
         (["bench", "tokenizer", "--rounds", "0"], ["--rounds is 0", "from 1 to 1000"]),
         (["bench", "tokenizer", "book.txt"], ["yocto bench tokenizer takes options only"]),
+        (["runs", "token-1"], ["yocto runs has no command 'token-1'", "yocto runs --help lists"]),
+        (["runs", "compar"], ["yocto runs has no command 'compar'", "mean yocto runs compare?"]),
+        (["runs", "--sorted", "name"], ["yocto runs has no option --sorted", "mean --sort?"]),
+        (["runs", "--rounds", "3"], ["yocto runs has no option --rounds", "yocto bench tokenizer"]),
+        (["runs", "--json", "compare", "a"], ["yocto runs takes no options before compare",
+                                              "Options go behind the command: yocto runs compare"]),
+        (["runs", "--ckpt-dir", "x", "compare"], ["yocto runs compare --ckpt-dir"]),
+        (["plot", "--run", "a"], ["yocto plot has no option --run", "yocto plot --help lists"]),
     ],
 )  # fmt: skip
 def test_wrong_usage_in_a_group_is_told_alike(

@@ -62,6 +62,8 @@ def test_a_flag_reaches_its_knob_and_no_other(
     flag = flag_of(field.name)
     if kind is bool:
         cases = [([flag], True), (["--no-" + flag[2:]], False)]
+    elif get_origin(kind) is tuple and field.metadata["positional"]:
+        cases = [(["a"], ("a",)), (["a", "b", "c"], ("a", "b", "c"))]
     elif get_origin(kind) is tuple:
         cases = [([flag, "a", flag, "b"], ("a", "b"))]
     elif get_args(kind):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from yocto.utils.lock import Held, exclusive
+from yocto.utils.lock import holder as holder_of
 
 HOLDER = """
 import sys, pathlib
@@ -106,3 +107,27 @@ def test_who_waits_gets_the_lock_when_it_is_free(tmp_path: Path, holder) -> None
         waiting.wait(1)
     holder.stdin.close()
     assert waiting.communicate(timeout=30)[0] == "held\n"
+
+
+def test_one_can_ask_who_has_a_lock(tmp_path: Path, holder) -> None:
+    assert holder_of(tmp_path / "lock") == f"process {holder.pid}"
+    assert (tmp_path / "lock").read_text() == str(holder.pid)
+    holder.kill()
+    holder.wait()
+    assert holder_of(tmp_path / "lock") is None
+    assert (tmp_path / "lock").exists()  # as it was left
+
+
+def test_asking_makes_no_lock_and_keeps_none(tmp_path: Path) -> None:
+    assert holder_of(tmp_path / "lock") is None
+    assert not any(tmp_path.iterdir())
+    (tmp_path / "lock").write_text("123")  # of a process that was killed
+    assert holder_of(tmp_path / "lock") is None
+    with exclusive(tmp_path / "lock"):
+        assert holder_of(tmp_path / "lock") == f"process {os.getpid()}"
+
+
+def test_a_lock_whose_owner_left_no_name_is_held_by_another_process(tmp_path: Path) -> None:
+    with exclusive(tmp_path / "lock"):
+        (tmp_path / "lock").write_text("")
+        assert holder_of(tmp_path / "lock") == "another process"

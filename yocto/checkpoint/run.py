@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_model
 
 from yocto.checkpoint.step import FORMAT, TRAINER, VERSION, WEIGHTS, digest
 from yocto.config import nearest
 from yocto.errors import CheckpointError
-from yocto.model.gpt import GPT
-from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.files import atomic_dir, remove, sha256_file, write_json, write_text
 
+if TYPE_CHECKING:
+    from yocto.model.gpt import GPT
+    from yocto.tokenizer.base import BaseTokenizer
+
+LOCK = ".lock"  # held by the process that trains the run
 RECORDS = ("metrics.jsonl", "config.yaml")  # of a run, beside its checkpoints
 STEP = re.compile(r"step-[0-9]{6,10}")
 
@@ -55,6 +56,16 @@ class Run:
         found = [file.parent for file in self.path.glob("step-*/config.json")]
         return sorted(found, key=lambda step: (len(step.name), step.name), reverse=True)
 
+    def written(self) -> float:
+        """When the run last came to something, in seconds since 1970."""
+        times: list[float] = []
+        # The folder's own time is the last resort: a lock that comes and goes changes it too.
+        for places in ([self.path / "latest", self.path / "metrics.jsonl"], [self.path]):
+            for path in places if not times else ():
+                with suppress(OSError):
+                    times.append(path.stat().st_mtime)
+        return max(times, default=0.0)
+
     def save(
         self,
         step: int,
@@ -65,6 +76,9 @@ class Run:
         trainer: dict[str, Any],
     ) -> Path:
         """Write a checkpoint and let `latest` name it. A kill leaves the one before whole."""
+        import torch
+        from safetensors.torch import save_model
+
         folder = self.path / f"step-{step:06d}"
         with atomic_dir(folder) as temporary, _full_disk(folder):
             save_model(model, str(temporary / WEIGHTS))
@@ -142,6 +156,39 @@ def find_runs(ckpt_dir: Path) -> list[Run]:
     return [run for _, _, run in sorted(found, key=lambda f: f[:2], reverse=True)]
 
 
+def list_runs(ckpt_dir: Path) -> list[Run]:
+    """All runs in a folder, the newest first: damaged ones and those before their first checkpoint
+    too."""
+    folders = [path for path in ckpt_dir.glob("*") if not path.name.startswith(".")]
+    runs = [Run(path) for path in folders if _is_run(path)]
+    return sorted(runs, key=lambda run: (run.written(), run.name), reverse=True)
+
+
+def find_run(spec: str | None, ckpt_dir: Path) -> Run:
+    """The run that the user means, among those of `list_runs`.
+
+    spec: None or "latest" for the newest, a run's name, its folder, or the folder of one of its
+    steps. Raises CheckpointError, which lists the runs that exist.
+    """
+    runs = list_runs(ckpt_dir)
+    if spec in (None, "best", "latest"):
+        if not runs:
+            raise _no_run(ckpt_dir)
+        return runs[0]
+    assert spec is not None
+    for path in _candidates(spec, ckpt_dir):
+        if STEP.fullmatch(path.name) and (path / "config.json").is_file():
+            return Run(path.resolve().parent)
+        if _is_run(path):
+            return Run(path if path.name not in ("", "..") else path.resolve())
+    raise CheckpointError(f"there is no run {spec!r}", _runs_there(spec, runs, ckpt_dir))
+
+
+def _is_run(folder: Path) -> bool:
+    records = any((folder / name).is_file() for name in ("metrics.jsonl", LOCK))
+    return records or any(folder.glob("step-*"))
+
+
 def find_checkpoint(spec: str | None, ckpt_dir: Path) -> Path:
     """The folder of the checkpoint that the user means.
 
@@ -151,9 +198,7 @@ def find_checkpoint(spec: str | None, ckpt_dir: Path) -> Path:
     runs = find_runs(ckpt_dir)
     if spec in (None, "best", "latest"):
         if not runs:
-            raise CheckpointError(
-                f"there is no trained run under {ckpt_dir}", "Train one first: yocto train"
-            )
+            raise _no_run(ckpt_dir)
         return _step_of(runs[0], spec or "best")
     assert spec is not None
     for path in _candidates(spec, ckpt_dir):
@@ -163,6 +208,12 @@ def find_checkpoint(spec: str | None, ckpt_dir: Path) -> Path:
             return _step_of(Run(path), "best")
     raise CheckpointError(
         f"there is no run or checkpoint {spec!r}", _runs_there(spec, runs, ckpt_dir)
+    )
+
+
+def _no_run(ckpt_dir: Path) -> CheckpointError:
+    return CheckpointError(
+        f"there is no trained run under {ckpt_dir}", "Train one first: yocto train"
     )
 
 

@@ -10,18 +10,21 @@ import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 
 from yocto.config import GPTConfig
 from yocto.errors import CheckpointError, ConfigError
-from yocto.model.gpt import GPT, count_parameters
-from yocto.tokenizer.base import BaseTokenizer
-from yocto.tokenizer.store import load_tokenizer
+from yocto.model.size import count_parameters
 from yocto.utils.files import read_json, sha256_file
+
+# What looks at runs without loading one must not wait for torch: what needs it imports it itself.
+if TYPE_CHECKING:
+    import torch
+
+    from yocto.model.gpt import GPT
+    from yocto.tokenizer.base import BaseTokenizer
 
 FORMAT = "yocto-checkpoint"
 VERSION = 1
@@ -94,6 +97,8 @@ class Checkpoint:
 
     def load_tokenizer(self) -> BaseTokenizer:
         """The tokenizer that the model was trained with."""
+        from yocto.tokenizer.store import load_tokenizer
+
         tokenizer = load_tokenizer(self.path)
         if tokenizer.vocab_size > self.model.vocab_size:
             raise CheckpointError(
@@ -104,6 +109,8 @@ class Checkpoint:
 
     def load_model(self, device: torch.device | str = "cpu") -> GPT:
         """The model with its weights, ready to generate (in eval mode)."""
+        from yocto.model.gpt import GPT
+
         self.check_size()
         model = GPT(self.model)
         self.load_weights(model)
@@ -114,7 +121,7 @@ class Checkpoint:
         before memory is taken for it."""
         file = self.path / WEIGHTS
         try:
-            with safe_open(file, "pt") as weights:
+            with safe_open(file, "numpy") as weights:  # only asked for sizes: nothing is imported
                 slices = [weights.get_slice(name) for name in list(weights.keys())]
                 kinds = {slice.get_dtype() for slice in slices}
                 there = sum(math.prod(slice.get_shape()) for slice in slices)
@@ -130,6 +137,8 @@ class Checkpoint:
 
     def load_weights(self, model: GPT) -> None:
         """Put the weights into a model of the same shape."""
+        from safetensors.torch import load_file
+
         file = self.path / WEIGHTS
         try:
             weights = load_file(file)
@@ -143,6 +152,8 @@ class Checkpoint:
 
     def load_trainer(self) -> dict[str, Any]:
         """The state of the training run: optimizer, random generators, position."""
+        import torch
+
         self.verify(TRAINER)
         file = self.path / TRAINER
         try:
@@ -157,7 +168,26 @@ class Checkpoint:
             raise CheckpointError(f"{file} holds no trainer state", HINT)
         return state
 
+    def corpus(self) -> str | None:
+        """The checksum of the token files that the run learns from, as trainer.pt tells; None where
+        it does not. Nothing of the file but its table of names and values is looked at."""
+        try:
+            with zipfile.ZipFile(self.path / TRAINER) as archive:
+                names = [n for n in archive.namelist() if n.endswith("/data.pkl")]
+                if len(names) != 1 or archive.getinfo(names[0]).file_size > _MOST:
+                    return None
+                texts = (text for opcode, text, _ in pickletools.genops(archive.read(names[0]))
+                         if opcode.name == "BINUNICODE")  # fmt: skip
+                for text in texts:
+                    if text == "corpus":
+                        found = str(next(texts, ""))
+                        return found if re.fullmatch(r"([0-9a-f]{64})+", found) else None
+        except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, EOFError):
+            pass
+        return None
 
+
+_MOST = 1 << 26  # bytes of a table that is worth reading
 HINT = "Use another step of the run (--ckpt takes a step's folder), or train it anew."
 
 

@@ -6,6 +6,7 @@ usage, 130 interrupted.
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import sys
@@ -76,9 +77,42 @@ def make_app() -> typer.Typer:
         *group, name = command.name.split()
         examples = "\n".join(f"  {example}" for example in command.examples)
         text = f"{command.help}\n\n\b\nExamples:\n{examples}"
-        place = groups[group[0]] if group else app
-        place.command(name, help=text, short_help=command.help)(_function(command))
+        function = _function(command)
+        if name in groups and not group:
+            register = groups[name].callback(
+                help=text, short_help=command.help, no_args_is_help=False,
+                invoke_without_command=True,
+            )  # fmt: skip
+            register(_unless_followed(command, function))
+        else:
+            place = groups[group[0]] if group else app
+            place.command(name, help=text, short_help=command.help)(function)
     return app
+
+
+def _unless_followed(command: Command, function: Callable[..., None]) -> Callable[..., None]:
+    """What a group does by itself; Typer calls it before each of its commands too."""
+
+    def alone(context: typer.Context, **flags: Any) -> None:
+        follower = context.invoked_subcommand
+        if follower is None:
+            function(**flags)
+        elif given := [name for name, value in flags.items() if value not in (None, [])]:
+            flag = COMMON[given[0]][1] if given[0] in COMMON else flag_of(given[0])
+            path = f"yocto {command.name}"
+            complain(
+                f"error: {path} takes no options before {follower}",
+                f"Options go behind the command: {path} {follower} {flag}",
+            )
+            raise typer.Exit(2)
+
+    own = inspect.signature(function)
+    first = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    signature = own.replace(parameters=[first, *own.parameters.values()])
+    alone.__signature__ = signature  # type: ignore[attr-defined]
+    alone.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    alone.__name__ = function.__name__
+    return alone
 
 
 def main() -> None:

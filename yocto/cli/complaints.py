@@ -15,7 +15,7 @@ from typing import Any
 
 from yocto.cli.options import flag_of
 from yocto.cli.table import COMMANDS, GROUPS
-from yocto.config import nearest
+from yocto.config import knobs, nearest
 from yocto.errors import ConfigError, YoctoError
 
 
@@ -62,10 +62,12 @@ def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     if message.startswith("No such option"):
         option = error.option_name
         message = f"{path} has no option {option}"
-        if typed and inside in ("", *GROUPS):
+        if typed not in ("", inside) and inside in ("", *GROUPS):
             return f"error: {message}", f"Options go behind the command: yocto {typed} {option}"
         known = [name.lstrip("-") for name in getattr(error, "possibilities", None) or ()]
-        owners = [c.name for c in COMMANDS if option in map(flag_of, c.config.__dataclass_fields__)]
+        flags = {c.name: [flag_of(f.name) for f in knobs(c.config) if not f.metadata["positional"]]
+                 for c in COMMANDS}  # fmt: skip
+        owners = [name for name, own in flags.items() if option in own]
         if owners:
             return f"error: {message}", f"It belongs to yocto {', '.join(owners)}. {hint}"
         near = nearest(option.lstrip("-"), known)
@@ -73,7 +75,8 @@ def usage_error(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     elif message.startswith("No such command"):
         wrong = next(iter(words[len(inside.split()) :]), "")
         message = f"{path} has no command {wrong!r}"
-        near = nearest(f"{inside} {wrong}".strip(), [*names, *GROUPS])
+        others = [name for name in (*names, *GROUPS) if name != inside]
+        near = nearest(f"{inside} {wrong}".strip(), others)
         near = near and f"yocto {near}"
     elif extra := re.search(r"extra arguments?(?:\(s\))? \((.*)\)$", message, re.DOTALL):
         message = f"{path} takes options only, and {extra[1]!r} is none"

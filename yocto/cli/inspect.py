@@ -13,10 +13,11 @@ from yocto.utils.text import escaped
 
 if TYPE_CHECKING:
     from yocto.commands.inspect import Inspection, TokenizerFile, Verification
-    from yocto.commands.inspect_checkpoint import CheckpointFacts, RunLine, StepFacts
+    from yocto.commands.inspect_checkpoint import CheckpointFacts, RunLine
     from yocto.commands.inspect_text import TextFile
     from yocto.commands.inspect_tokens import Split, TokenFiles
     from yocto.tokenizer.facts import TokenRow
+    from yocto.training.history import StepFacts
 
 _SPACE = "␣"
 

@@ -85,18 +85,22 @@ def _read(hint: tuple[Any, bool], value: Any) -> Any:
 
 def _knob_parameter(cls: type[Config], f: Field[Any], hint: Any) -> inspect.Parameter:
     kind, _ = unwrap_optional(hint)
+    several = get_origin(kind) is tuple
     if f.metadata["positional"]:
         argument = typer.Argument(
             help=_help(cls, f, kind), show_default=False, metavar=f.name.upper()
         )
-        return _parameter(f.name, Annotated[Optional[str], argument])  # noqa: UP045
+        return _parameter(
+            f.name,
+            Annotated[Optional[list[str] if several else str], argument],  # noqa: UP045
+        )
     flag = flag_of(f.name)
     if kind is bool:
         flag = f"{flag}/{flag_of('no_' + f.name)}"
     option = typer.Option(
         flag, help=_help(cls, f, kind), show_default=False, metavar=_metavar(kind)
     )
-    typed = bool if kind is bool else list[str] if get_origin(kind) is tuple else str
+    typed = bool if kind is bool else list[str] if several else str
     return _parameter(f.name, Annotated[Optional[typed], option])  # noqa: UP045
 
 

@@ -13,8 +13,11 @@ from yocto.config import (
     DownloadConfig,
     EncodeConfig,
     InspectConfig,
+    PlotConfig,
     PrepareCharConfig,
     QuickstartConfig,
+    RunsCompareConfig,
+    RunsConfig,
     SampleConfig,
     TrainConfig,
     TrainTokenizerConfig,
@@ -25,7 +28,8 @@ from yocto.config import (
 class Command:
     """One line of the table.
 
-    name: as typed; "bench tokenizer" is `tokenizer` in the group `bench`. render:
+    name: as typed; "bench tokenizer" is `tokenizer` in the group `bench`, and a group's own name,
+    as "runs", is what the group does when no command of it is typed. render:
     "module:function" that prints the result. effective: "module:function" that fills in what the
     user left open, where that is more than defaults: (config, progress) -> (config, the sources of
     what it filled in).
@@ -50,8 +54,9 @@ class Command:
         return self.name.replace("-", "_").replace(" ", "_")
 
 
-# The first word of commands that belong together -> help.
-GROUPS = {"bench": "Measure yocto, with others beside it."}
+# The first word of commands that belong together -> help; that of a group that is a command too is
+# the command's.
+GROUPS = {"bench": "Measure yocto, with others beside it.", "runs": ""}
 
 COMMANDS = [
     Command(
@@ -123,6 +128,24 @@ COMMANDS = [
         ("yocto chat", "yocto chat --ckpt token-1 --temperature 0.5"),
         "yocto.cli.repl:run_chat",
         json=False,
+    ),
+    Command(
+        "runs", RunsConfig,
+        "List the runs, with their figures.",
+        ("yocto runs", "yocto runs --sort loss"),
+        "yocto.cli.runs:render_runs",
+    ),
+    Command(
+        "runs compare", RunsCompareConfig,
+        "Show what differs between runs: settings, data, tokenizer, results.",
+        ("yocto runs compare token-1 token-2",),
+        "yocto.cli.runs:render_comparison",
+    ),
+    Command(
+        "plot", PlotConfig,
+        "Draw the curves of runs into one picture.",
+        ("yocto plot", "yocto plot token-1 token-2 --x tokens --out-path curves.svg",
+         "yocto plot --y learning-rate"),
     ),
     Command(
         "bench tokenizer", BenchTokenizerConfig,

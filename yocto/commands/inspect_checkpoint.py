@@ -9,7 +9,8 @@ from typing import Any
 from yocto.checkpoint import Checkpoint, Run, find_runs
 from yocto.checkpoint.step import FORMAT
 from yocto.errors import CheckpointError, YoctoError
-from yocto.model.gpt import count_parameters
+from yocto.model.size import count_parameters
+from yocto.training.history import StepFacts, evaluations
 from yocto.training.metrics import MetricsFile
 from yocto.utils.files import parse_json
 from yocto.utils.progress import Progress
@@ -19,16 +20,6 @@ _TOLD = (
     "mode", "preset", "data_dir", "batch_size", "gradient_accumulation_steps", "max_iters",
     "learning_rate", "min_lr", "warmup_iters", "weight_decay", "dropout", "dtype", "seed",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class StepFacts:
-    """A step, and what was measured there; None where metrics.jsonl does not tell."""
-
-    step: int
-    train_loss: float | None
-    val_loss: float | None
-    bits_per_byte: float | None
 
 
 @dataclass(frozen=True)
@@ -164,21 +155,17 @@ def _size(file: Path) -> int | None:
         return None
 
 
-def _measured(run: Run) -> dict[int, dict[str, Any]]:
+def _measured(run: Run) -> dict[int, StepFacts]:
     """Step -> its evaluation."""
     lines = MetricsFile(run.path / "metrics.jsonl").read()
-    return {line["step"]: line for line in lines if "val_loss" in line}
+    return {facts.step: facts for facts in evaluations(lines)}
 
 
-def _pointed(run: Run, which: str, metrics: dict[int, dict[str, Any]]) -> StepFacts | None:
+def _pointed(run: Run, which: str, metrics: dict[int, StepFacts]) -> StepFacts | None:
     step = run.pointer(which)
     number = None if step is None else _number(step)
     return None if number is None else _facts(number, metrics)
 
 
-def _facts(step: int, metrics: dict[int, dict[str, Any]]) -> StepFacts:
-    def figure(name: str) -> float | None:
-        value = metrics.get(step, {}).get(name)
-        return float(value) if isinstance(value, int | float) else None
-
-    return StepFacts(step, figure("train_loss"), figure("val_loss"), figure("val_bits_per_byte"))
+def _facts(step: int, metrics: dict[int, StepFacts]) -> StepFacts:
+    return metrics.get(step, StepFacts(step, None, None, None))

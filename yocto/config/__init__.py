@@ -29,6 +29,7 @@ from yocto.config.knobs import (
     unwrap_optional,
 )
 from yocto.config.model import FAMILIES, GPTConfig, ModelConfig
+from yocto.config.runs import PlotConfig, RunsCompareConfig, RunsConfig
 from yocto.config.scaling import scaled
 from yocto.config.train import RecipeConfig, TrainConfig
 
@@ -47,9 +48,12 @@ __all__ = [
     "GenerateConfig",
     "InspectConfig",
     "ModelConfig",
+    "PlotConfig",
     "PrepareCharConfig",
     "QuickstartConfig",
     "RecipeConfig",
+    "RunsCompareConfig",
+    "RunsConfig",
     "SampleConfig",
     "SamplingConfig",
     "TextConfig",

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from yocto.config import GPTConfig
-from yocto.model.gpt import count_parameters
+from yocto.model.size import count_parameters
 from yocto.utils.device import memory_in_use, synchronize
 
 

@@ -10,7 +10,8 @@ import torch
 
 from yocto.config import GPTConfig, TrainConfig
 from yocto.errors import RunError
-from yocto.model.gpt import GPT, count_parameters
+from yocto.model.gpt import GPT
+from yocto.model.size import count_parameters
 from yocto.utils.device import available_memory
 from yocto.utils.progress import Progress
 from yocto.utils.text import duration

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from yocto.checkpoint import Checkpoint, Run, find_runs
+from yocto.checkpoint import LOCK, Checkpoint, Run, find_runs
 from yocto.config import GPTConfig, ModelConfig, TrainConfig, knobs
 from yocto.errors import CheckpointError, RunError
 from yocto.utils.files import making
@@ -65,9 +65,9 @@ def _enter(path: Path, held: ExitStack) -> None:
         # Another process that gives up its empty folder may take it away between these two lines.
         with suppress(FileNotFoundError, FileExistsError):
             path.mkdir(parents=True, exist_ok=True)
-            held.enter_context(exclusive(path / ".lock"))
+            held.enter_context(exclusive(path / LOCK))
             return
-    held.enter_context(exclusive(path / ".lock"))
+    held.enter_context(exclusive(path / LOCK))
 
 
 def hold_new(config: TrainConfig, stack: ExitStack) -> Path:

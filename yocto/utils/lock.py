@@ -31,6 +31,31 @@ def exclusive(file: Path, *, wait: bool = False) -> Iterator[None]:
                 file.unlink()
 
 
+def holder(file: Path) -> str | None:
+    """Which process has the lock, as far as it is known; None where nobody has it.
+
+    The file is left as it is. To ask takes the lock for a moment, and only where a file is.
+    """
+    try:
+        handle = os.open(file, os.O_RDONLY)
+    except OSError:  # it is not there, or not for us to open
+        return None
+    try:
+        _lock(handle, wait=False)
+    except BlockingIOError:
+        return _owner(handle)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    return None
+
+
+def _owner(handle: int) -> str:
+    owner = os.read(handle, 20).decode("ascii", "replace")
+    return f"process {owner}" if owner.isdecimal() else "another process"
+
+
 def _take(file: Path, wait: bool) -> int:
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
@@ -42,9 +67,9 @@ def _take(file: Path, wait: bool) -> int:
                 os.write(handle, str(os.getpid()).encode())
                 return handle
         except BlockingIOError:
-            owner = os.read(handle, 20).decode("ascii", "replace")
+            owner = _owner(handle)
             os.close(handle)
-            raise Held(f"process {owner}" if owner.isdecimal() else "another process") from None
+            raise Held(owner) from None
         except BaseException:
             os.close(handle)
             raise
