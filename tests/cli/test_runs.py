@@ -97,7 +97,7 @@ def test_a_comparison_shows_a_column_for_each_run(runs, yocto) -> None:
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["one", "two"] in lines
-    assert ["learning_rate", "0.003", "0.5"] in lines
+    assert ["learning_rate", "0.004", "0.5"] in lines
     assert ["status", "finished", "interrupted"] in lines
     assert ["best_val_loss", "3.0000", "1.0000"] in lines
     assert "settings are the same\nthe text is the same\nthe tokenizer is the same" in result.stdout

@@ -166,4 +166,4 @@ def test_whatever_the_lines_hold_a_run_can_be_told_of(tmp_path_factory, lines) -
     run = make_run(tmp_path_factory.mktemp("runs") / "a", lines, None)
     facts = facts_of(run)
     assert facts.step == max((line["step"] for line in lines), default=None)
-    assert facts.tokens_per_second is None or facts.tokens_per_second >= 0 or facts.seconds < 0
+    assert facts.tokens_per_second is None or facts.tokens_per_second > 0

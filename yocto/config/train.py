@@ -7,7 +7,6 @@ from typing import Literal
 
 from yocto.config.knobs import Config, knob, path_knob
 from yocto.config.model import ModelConfig
-from yocto.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +23,7 @@ class RecipeConfig(Config):
         low=0.01, high=1e6, default_text="off",
     )  # fmt: skip
     optimizer: Literal["muon", "adamw"] = knob(
-        "muon", "muon: Muon on the blocks' matrices and AdamW on the rest; adamw: on all."
+        "muon", "Muon moves the blocks' matrices and AdamW the rest, or AdamW all."
     )
     schedule: Literal["linear", "cosine", "constant", "wsd"] = knob(
         "linear",
@@ -128,11 +127,3 @@ class TrainConfig(ModelConfig, RecipeConfig):
     )
     overwrite: bool = knob(False, "Replace the run of this name.")
     dry_run: bool = knob(False, "Tell parameters, memory and time, and train nothing.")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if unknown := set(self.log) - {"tensorboard", "wandb"}:
-            raise ConfigError(
-                f"log is {min(unknown)!r}, but it takes tensorboard or wandb",
-                "Without it the curves still go to metrics.jsonl, which yocto plot draws.",
-            )

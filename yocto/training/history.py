@@ -140,6 +140,7 @@ def run_facts(history: History) -> RunFacts:
         step = max(measured, step or 0)
     lines = [line for line in history.lines if step is not None and line["step"] <= step]
     tokens, seconds = _spent(history, lines)
+    told = tokens is not None and seconds is not None and tokens > 0 and seconds > 0
     return RunFacts(
         name=run.name,
         path=str(run.path),
@@ -153,7 +154,7 @@ def run_facts(history: History) -> RunFacts:
         last=next(evaluations(reversed(lines)), None),
         tokens=tokens,
         seconds=seconds,
-        tokens_per_second=tokens / seconds if tokens and seconds else None,
+        tokens_per_second=tokens / seconds if told and tokens and seconds else None,
     )
 
 
