@@ -16,7 +16,7 @@ from yocto.bench.job import Job
 from yocto.bench.machine import Machine, peak_memory, usable_cores
 from yocto.bench.peers import NOT_INSTALLED, PEERS, chosen, version_of
 from yocto.bench.session import EngineFailed, Session, environment
-from yocto.bench.training import same_merges
+from yocto.bench.tokenizer_training import same_merges
 from yocto.errors import ConfigError, TokenizerError
 from yocto.tokenizer.bpe_train import BPETrainer
 from yocto.utils.progress import SilentTask

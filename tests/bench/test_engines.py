@@ -14,7 +14,7 @@ from yocto.bench.encoders import ENCODERS, our_tokenizer
 from yocto.bench.file_encoders import FILE_ENCODERS
 from yocto.bench.job import Job, Unfit
 from yocto.bench.peers import IN_MEMORY
-from yocto.bench.trainers import TRAINERS
+from yocto.bench.tokenizer_trainers import TRAINERS
 from yocto.tokenizer.bpe import BPETokenizer
 from yocto.tokenizer.bpe_train import BPETrainer
 

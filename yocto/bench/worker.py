@@ -71,7 +71,7 @@ def _encoders(job: Job) -> Mapping[str, type[Encoder]]:
 def train(job: Job) -> Iterator[dict[str, Any]]:
     """Seconds, the peak of memory, and the identity of what was learnt."""
     from yocto.bench.timing import timed
-    from yocto.bench.trainers import TRAINERS
+    from yocto.bench.tokenizer_trainers import TRAINERS
 
     trainer = TRAINERS[job.engine](job)
     results: list[Any] = []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from yocto.bench.encoding import EncodeRow
     from yocto.bench.files import FileBench
     from yocto.bench.tokenizer import TokenizerBench
-    from yocto.bench.training import TrainRow
+    from yocto.bench.tokenizer_training import TrainRow
 
 NONE = "–"  # where there is no figure
 

@@ -1,10 +1,9 @@
 """Every knob of yocto, declared once: default, help text and allowed range."""
 
+from yocto.config.bench import BenchEncodeConfig, BenchTokenizerConfig
 from yocto.config.commands import (
     DEFAULT_TEXT,
     END_OF_TEXT,
-    BenchEncodeConfig,
-    BenchTokenizerConfig,
     ChatConfig,
     ConvertTokenizerConfig,
     DownloadConfig,

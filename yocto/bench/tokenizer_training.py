@@ -1,4 +1,4 @@
-"""Training, engine against engine: a fresh process for each run, in turns.
+"""Training of tokenizers, engine against engine: a fresh process for each run, in turns.
 
 The clock counts the learning, not imports and not the reading of the text; kernels are compiled. An
 engine may learn other merges, as one does that breaks ties by another order: the row says so.
@@ -15,7 +15,7 @@ from yocto.bench.job import Job
 from yocto.bench.peers import OURS
 from yocto.bench.session import Session
 from yocto.bench.timing import speed_ratio
-from yocto.bench.trainers import TRAINERS
+from yocto.bench.tokenizer_trainers import TRAINERS
 from yocto.utils.progress import Task
 
 
