@@ -43,7 +43,7 @@ def test_all_take_turns_and_the_bar_fills(all_there: None) -> None:
     contest = Contest(["yocto", "a", "b"], 3, bar)
     contest.play(lambda name: (order.append(name), {"cold": len(order)})[1])
     assert order == ["yocto", "a", "b", "a", "b", "yocto", "b", "yocto", "a"]
-    assert contest.seconds("a", "cold") == [2.0, 4.0, 9.0]
+    assert contest.figures("a", "cold") == [2.0, 4.0, 9.0]
     assert bar.done == 9
 
 

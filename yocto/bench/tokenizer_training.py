@@ -54,12 +54,12 @@ def measure_training(
         if name in contest.out:
             reason = contest.out[name]
             return TrainRow(name, contest.versions[name], threads, call, reason=reason)
-        answers, seconds = contest.answers[name], contest.seconds(name, "seconds")
+        answers, seconds = contest.answers[name], contest.figures(name, "seconds")
         peaks = [answer["peak_bytes"] / 1e6 for answer in answers if answer["peak_bytes"]]
         return TrainRow(
             name, contest.versions[name], threads, call,
             seconds=median(seconds),
-            ratio=speed_ratio(contest.seconds(OURS, "seconds"), seconds),
+            ratio=speed_ratio(contest.figures(OURS, "seconds"), seconds),
             peak_mb=median(peaks) if peaks else None,
             same_merges=same_merges(first, answers[0]),
         )  # fmt: skip

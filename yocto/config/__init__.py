@@ -1,6 +1,6 @@
 """Every knob of yocto, declared once: default, help text and allowed range."""
 
-from yocto.config.bench import BenchEncodeConfig, BenchTokenizerConfig
+from yocto.config.bench import BenchEncodeConfig, BenchTokenizerConfig, BenchTrainConfig
 from yocto.config.commands import (
     DEFAULT_TEXT,
     END_OF_TEXT,
@@ -36,6 +36,7 @@ __all__ = [
     "FAMILIES",
     "BenchEncodeConfig",
     "BenchTokenizerConfig",
+    "BenchTrainConfig",
     "ChatConfig",
     "Config",
     "ConvertTokenizerConfig",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from yocto.config.commands import DEFAULT_TEXT
-from yocto.config.knobs import Config, knob, path_knob
+from yocto.config.knobs import Config, knob, knobs, path_knob
+from yocto.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,3 +53,54 @@ class BenchEncodeConfig(Config):
         None, "Folder for the .bin files, deleted at the end.",
         default_text="the system's temporary one",
     )  # fmt: skip
+
+
+# What means nothing to one of the two parts of `yocto bench train`.
+_OF_LEARNING = ("seeds", "target_loss", "scale")
+_OF_SPEED = ("n_layer", "n_head", "n_embd", "block_size", "batch_size", "rounds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchTrainConfig(Config):
+    """Settings of `yocto bench train`."""
+
+    text_path: tuple[str, ...] = path_knob(
+        (DEFAULT_TEXT,), "Text file, read as characters; repeat it for several."
+    )
+    only: Literal["learning", "speed"] | None = knob(
+        None, "Measure one part alone: the time to a loss, or the tokens per second.",
+        default_text="both",
+    )  # fmt: skip
+    seeds: int = knob(3, "Learning: how often each recipe is run.", low=1, high=1000)
+    target_loss: float | None = knob(
+        None, "Learning: the loss whose time is told, nats per character.", low=0, high=100,
+        default_text="what nanogpt-recipe ends at, seed by seed",
+    )  # fmt: skip
+    scale: float = knob(
+        1.0, "Learning: every recipe's iterations, times this.", low=0.001, high=100
+    )
+    n_layer: int = knob(4, "Speed: number of transformer blocks.", low=1, high=1000)
+    n_head: int = knob(4, "Speed: number of attention heads.", low=1, high=1024)
+    n_embd: int = knob(128, "Speed: width of the model.", low=1, high=65536)
+    block_size: int = knob(64, "Speed: tokens in a sequence.", low=1, high=1 << 20)
+    batch_size: int = knob(12, "Speed: sequences in a step.", low=1, high=1 << 20)
+    rounds: int = knob(10, "Speed: how often each side is measured.", low=1, high=1000)
+    threads: int = knob(
+        1, "Threads of each side; one stays on one core, whatever else a library starts.",
+        low=1, high=1024,
+    )  # fmt: skip
+    peers: tuple[str, ...] | None = path_knob(
+        None, "What to measure yocto against; repeat it for several.",
+        default_text="nanogpt-recipe transformers",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        others = {"learning": _OF_SPEED, "speed": _OF_LEARNING}.get(self.only or "", ())
+        idle = [f for f in knobs(BenchTrainConfig) if f.name in others]
+        if given := [f.name for f in idle if getattr(self, f.name) != f.default]:
+            part = "speed" if self.only == "learning" else "learning"
+            raise ConfigError(
+                f"{' and '.join(given)} can't go with only={self.only}",
+                f"It is for the part {part}: leave it out, or say --only {part}.",
+            )
