@@ -55,7 +55,9 @@ def test_both_draw_the_same_batches_and_another_seed_draws_others(tmp_path: Path
     same, different = [], []
     for _ in range(5):
         idx, targets = ours.trainer.batches.next()
-        same += [torch.equal(a, b) for a, b in zip((idx, targets), theirs.batches.next())]
+        same += [
+            torch.equal(a, b) for a, b in zip((idx, targets), theirs.batches.next(), strict=True)
+        ]
         different.append(torch.equal(idx, others.trainer.batches.next()[0]))
         assert idx.shape == (12, 64)
     assert all(same)
