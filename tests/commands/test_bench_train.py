@@ -112,7 +112,8 @@ def test_what_cannot_be_measured_is_refused_before_anything_runs(
     monkeypatch.setattr(training, "measure_learning", None)
     monkeypatch.setattr(training, "measure_speed", None)
     (home / "short.txt").write_text("to be or not to be " * 30)
-    result = yocto("bench", "train", "--text-path", "text.txt", *arguments)
+    text = () if "--text-path" in arguments else ("--text-path", "text.txt")
+    result = yocto("bench", "train", *text, *arguments)
     assert result.exit_code == status, result.output
     assert words in result.stderr
     assert result.stdout == ""
