@@ -72,7 +72,7 @@ def test_a_run_is_cut_into_equal_turns_and_evaluated_at_each_tenth(
     assert [turn["step"] for turn in turns] == list(range(50, 2001, 50))
     assert all(turn["tokens"] == 5000 for turn in turns)
     # Evaluations are not on the clock.
-    assert all((turn["seconds"], turn["cpu_seconds"]) == (50, 25) for turn in turns)
+    assert all(turn["seconds"] == turn["cpu_seconds"] == 25 for turn in turns)
     told = [turn["loss"] for turn in turns if turn["loss"] is not None]
     assert told == list(range(200, 2001, 200))
 
@@ -105,10 +105,10 @@ def test_speed_is_that_of_at_least_a_second_after_two_steps_that_do_not_count(
     learner: Any = Counting(10)
     monkeypatch.setattr(training_turns, "AT_LEAST", 2.5)
     monkeypatch.setattr(training_turns, "flops_per_token", lambda learner: 4.0)
-    answers: Iterator[dict[str, Any]] = train_on(learner)
+    answers: Iterator[dict[str, Any]] = train_on(job(1), learner)
     assert next(answers) == {"parameters": 9, "flops_per_token": 4.0}
     assert learner.done == 2
-    assert list(answers) == [{"tokens_per_second": 100.0}] * 2
+    assert list(answers) == [{"tokens_per_second": 200.0}] * 2
     assert learner.done == 2 + 3 + 3
 
 
@@ -117,6 +117,7 @@ def test_a_matrix_product_counts_two_operations_for_each_of_its_terms(
 ) -> None:
     asked(monkeypatch, 1)
     monkeypatch.setattr(training_turns, "SIZE", 4)
+    monkeypatch.setattr(training_turns, "AT_LEAST", 2.0)
     real = training_turns.torch.mm
 
     def mm(*matrices: Any, **options: Any) -> Any:
@@ -126,7 +127,7 @@ def test_a_matrix_product_counts_two_operations_for_each_of_its_terms(
     monkeypatch.setattr(training_turns.torch, "mm", mm)
     ready, answer = multiply(job(1))
     assert ready == {}
-    assert answer == {"flops_per_second": 2 * 4**3 / 0.5}
+    assert answer == {"flops_per_second": 4 * 2 * 4**3 / 1.0}
 
 
 def test_what_is_repeated_happens_at_least_once() -> None:
@@ -134,7 +135,15 @@ def test_what_is_repeated_happens_at_least_once() -> None:
         Clock.now += 100
 
     assert repeated(slow) == 1
-    assert clocked(lambda: repeated(slow)) == (1, 100.0, 50.0)
+
+
+def test_speeds_go_by_the_processors_time_on_one_thread_and_by_the_clock_on_several() -> None:
+    def call() -> int:
+        Clock.now += 100
+        return 7
+
+    assert clocked(call, 1) == (7, 50.0, 50.0)
+    assert clocked(call, 2) == (7, 100.0, 50.0)
 
 
 def test_a_job_comes_back_from_its_line(tmp_path: Path) -> None:

@@ -37,9 +37,11 @@ class Look:
 
 @dataclass(frozen=True)
 class LearningRun:
-    """A side's run with one seed. cpu_seconds, seconds: of all its steps. target: the loss in
-    question; cpu_seconds_to_target: until the first evaluation that is not above it, None where
-    there is none."""
+    """A side's run with one seed. cpu_seconds: of all its steps; seconds: the same on one thread,
+    on several those that passed (training_turns.py). target: the loss in question;
+    cpu_seconds_to_target: until the first evaluation that is not above it, None where there is
+    none.
+    """
 
     seed: int
     cpu_seconds: float
@@ -80,9 +82,9 @@ def measure_learning(
     target_loss: float | None,
     task: Task,
 ) -> list[LearningRow]:
-    """A row for each side, ours first. job: what is asked with a seed of a side. target_loss:
-    None for what nanogpt-recipe ends at with the same seed. Raises
-    RunError where it is yocto itself that fails."""
+    """A row for each side, ours first. job: what is asked with a seed of a side. target_loss: None
+    for what nanogpt-recipe ends at with the same seed. Raises RunError where it is yocto itself
+    that fails."""
     out: dict[str, str] = {}
     parameters: dict[str, int] = {}
     runs: dict[str, list[LearningRun]] = {side: [] for side in sides}

@@ -1,7 +1,9 @@
 """What a worker that trains does in its turns, and what it answers.
 
 Clocks run in training steps only, their batches included; not in imports, nor while a model is made
-or evaluated. CPU seconds are those of all threads.
+or evaluated. CPU seconds are those of all threads. Speeds go by the time that passes, but on one
+thread by CPU seconds: the same on a quiet machine, and on a busy one what else runs on that core
+does not count.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ def answers(job: TrainingJob) -> Iterator[dict[str, Any]]:
     if job.task == "matmul":
         return multiply(job)
     learner = LEARNERS[job.engine](job)
-    return learn(job, learner) if job.task == "learn" else train_on(learner)
+    return learn(job, learner) if job.task == "learn" else train_on(job, learner)
 
 
 def learn(job: TrainingJob, learner: Learner) -> Iterator[dict[str, Any]]:
@@ -39,7 +41,7 @@ def learn(job: TrainingJob, learner: Learner) -> Iterator[dict[str, Any]]:
         if not sys.stdin.readline():
             return
         steps = stop - learner.done
-        _, seconds, cpu_seconds = clocked(partial(steps_of, learner, steps))
+        _, seconds, cpu_seconds = clocked(partial(steps_of, learner, steps), job.threads)
         yield {
             "step": learner.done,
             "tokens": steps * learner.tokens,
@@ -49,13 +51,13 @@ def learn(job: TrainingJob, learner: Learner) -> Iterator[dict[str, Any]]:
         }
 
 
-def train_on(learner: Learner) -> Iterator[dict[str, Any]]:
+def train_on(job: TrainingJob, learner: Learner) -> Iterator[dict[str, Any]]:
     """Turns of at least a second of steps; the first two steps, which allocate, don't count."""
     learner.step()
     learner.step()
     yield {"parameters": learner.parameters, "flops_per_token": flops_per_token(learner)}
     while sys.stdin.readline():
-        steps, seconds, _ = clocked(partial(repeated, learner.step))
+        steps, seconds, _ = clocked(partial(repeated, learner.step), job.threads)
         yield {"tokens_per_second": steps * learner.tokens / seconds}
 
 
@@ -68,7 +70,9 @@ def multiply(job: TrainingJob) -> Iterator[dict[str, Any]]:
     out = torch.mm(a, b)
     yield {}
     while sys.stdin.readline():
-        count, seconds, _ = clocked(partial(repeated, partial(torch.mm, a, b, out=out)))
+        count, seconds, _ = clocked(
+            partial(repeated, partial(torch.mm, a, b, out=out)), job.threads
+        )
         yield {"flops_per_second": count * 2 * SIZE**3 / seconds}
 
 
@@ -88,8 +92,9 @@ def steps_of(learner: Learner, count: int) -> int:
     return count
 
 
-def clocked(call: Callable[[], int]) -> tuple[int, float, float]:
-    """What a call gives, the seconds that it takes, and those of the processor."""
+def clocked(call: Callable[[], int], threads: int) -> tuple[int, float, float]:
+    """What a call gives, the seconds that speeds go by, and those of the processor."""
     began, cpu_began = time.perf_counter(), time.process_time()
     count = call()
-    return count, time.perf_counter() - began, time.process_time() - cpu_began
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
+    return count, cpu_seconds if threads == 1 else seconds, cpu_seconds
