@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from yocto import config
 from yocto.config import (
     FAMILIES,
+    BenchTrainConfig,
     Config,
     EncodeConfig,
     GPTConfig,
@@ -263,7 +264,7 @@ def configurations(cls: type[Config]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 # Those whose settings may not go together.
-PICKY = (GPTConfig, TrainTokenizerConfig, EncodeConfig)
+PICKY = (GPTConfig, TrainTokenizerConfig, EncodeConfig, BenchTrainConfig)
 
 
 @pytest.mark.parametrize("cls", [c for c in CLASSES if c not in PICKY])

@@ -16,7 +16,7 @@ from yocto.bench.job import Job
 from yocto.bench.machine import Machine, peak_memory, usable_cores
 from yocto.bench.peers import NOT_INSTALLED, PEERS, chosen, version_of
 from yocto.bench.session import EngineFailed, Session, environment
-from yocto.bench.training import same_merges
+from yocto.bench.tokenizer_training import same_merges
 from yocto.errors import ConfigError, TokenizerError
 from yocto.tokenizer.bpe_train import BPETrainer
 from yocto.utils.progress import SilentTask
@@ -43,7 +43,7 @@ def test_all_take_turns_and_the_bar_fills(all_there: None) -> None:
     contest = Contest(["yocto", "a", "b"], 3, bar)
     contest.play(lambda name: (order.append(name), {"cold": len(order)})[1])
     assert order == ["yocto", "a", "b", "a", "b", "yocto", "b", "yocto", "a"]
-    assert contest.seconds("a", "cold") == [2.0, 4.0, 9.0]
+    assert contest.figures("a", "cold") == [2.0, 4.0, 9.0]
     assert bar.done == 9
 
 

@@ -14,7 +14,8 @@ from yocto.bench.encoders import ENCODERS, our_tokenizer
 from yocto.bench.file_encoders import FILE_ENCODERS
 from yocto.bench.job import Job, Unfit
 from yocto.bench.peers import IN_MEMORY
-from yocto.bench.trainers import TRAINERS
+from yocto.bench.tokenizer_trainers import TRAINERS
+from yocto.bench.worker import read_job
 from yocto.tokenizer.bpe import BPETokenizer
 from yocto.tokenizer.bpe_train import BPETrainer
 
@@ -115,7 +116,7 @@ def test_gigatokens_trainer_refuses_other_patterns(tmp_path: Path, text: str) ->
 
 def test_a_job_comes_back_from_its_line(tmp_path: Path, text: str) -> None:
     asked = job(tmp_path, "train", "yocto")
-    assert Job.read(asked.line()) == asked
+    assert read_job(asked.line()) == asked
     assert asked.text == text
     assert hashlib.sha256(asked.data).digest() == hashlib.sha256(text.encode()).digest()
 

@@ -1,14 +1,16 @@
-"""Who takes part, whose turn it is, and who is out: the same for encoding and for training."""
+"""Who takes part, whose turn it is, and who is out: the same for all that is measured."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from yocto.bench.peers import NOT_INSTALLED, OURS, version_of
-from yocto.bench.session import EngineFailed
+from yocto.bench.session import EngineFailed, Session
 from yocto.bench.timing import turns
-from yocto.errors import TokenizerError
+from yocto.bench.training_job import TrainingJob
+from yocto.errors import TokenizerError, YoctoError
 from yocto.utils.progress import Task
 
 Answer = dict[str, Any]
@@ -16,10 +18,16 @@ Answer = dict[str, Any]
 
 class Contest:
     """Engines that take turns. `answers` holds those of each round, for who is not out; `out` why
-    an engine has no figures. Raises TokenizerError where it is yocto itself that fails."""
+    an engine has no figures. Raises `error` where it is yocto itself that fails."""
 
-    def __init__(self, engines: Sequence[str], rounds: int, task: Task) -> None:
-        self.rounds, self.task = rounds, task
+    def __init__(
+        self,
+        engines: Sequence[str],
+        rounds: int,
+        task: Task,
+        error: type[YoctoError] = TokenizerError,
+    ) -> None:
+        self.rounds, self.task, self.error = rounds, task, error
         self.versions = {name: version_of(name) for name in engines}
         self.answers: dict[str, list[Answer]] = {name: [] for name in engines}
         self.out: dict[str, str] = {}
@@ -51,7 +59,22 @@ class Contest:
                 else:
                     self.task.advance()
 
-    def seconds(self, name: str, what: str) -> list[float]:
+    def play_with_workers(self, job: Callable[[str], TrainingJob]) -> dict[str, Answer]:
+        """All rounds, each side with a worker that it keeps; returns what they say when they are
+        ready. job: what a side is asked to do."""
+        ready: dict[str, Answer] = {}
+        with ExitStack() as stack:
+            sessions: dict[str, Session] = {}
+
+            def begin(name: str) -> None:
+                sessions[name] = stack.enter_context(Session(job(name)))
+                ready[name] = sessions[name].ask()
+
+            self.check(begin)
+            self.play(lambda name: sessions[name].ask())
+        return ready
+
+    def figures(self, name: str, what: str) -> list[float]:
         """One figure of each round."""
         return [float(answer[what]) for answer in self.answers[name]]
 
@@ -61,7 +84,7 @@ class Contest:
 
     def _drop(self, name: str, reason: str, left: int | None = None) -> None:
         if name == OURS:
-            raise TokenizerError(f"yocto's own measurement failed: {reason}")
+            raise self.error(f"yocto's own measurement failed: {reason}")
         self.out[name] = reason
         del self.answers[name]
         self.task.advance(self.rounds if left is None else left)

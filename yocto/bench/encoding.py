@@ -72,14 +72,14 @@ def measure_encoding(
         if name in contest.out:
             reason = contest.out[name]
             return EncodeRow(name, contest.versions[name], threads, call, reason=reason)
-        cold, warm = contest.seconds(name, "cold"), contest.seconds(name, "warm")
+        cold, warm = contest.figures(name, "cold"), contest.figures(name, "warm")
         return EncodeRow(
             name, contest.versions[name], threads, call,
             peak_mb=contest.most(name, "peak_bytes") / 1e6,
             cold_mb_per_s=text_bytes / 1e6 / median(cold),
-            cold_ratio=speed_ratio(contest.seconds(OURS, "cold"), cold),
+            cold_ratio=speed_ratio(contest.figures(OURS, "cold"), cold),
             warm_mb_per_s=text_bytes / 1e6 / median(warm),
-            warm_ratio=speed_ratio(contest.seconds(OURS, "warm"), warm),
+            warm_ratio=speed_ratio(contest.figures(OURS, "warm"), warm),
         )  # fmt: skip
 
     return [row(name) for name in engines]

@@ -32,11 +32,6 @@ class Job:
     vocab_size: int = 0
     pattern: str = ""
 
-    @classmethod
-    def read(cls, line: str) -> Job:
-        """The job that a line tells of."""
-        return cls(**json.loads(line))
-
     def line(self) -> str:
         """The job as a line."""
         return json.dumps(asdict(self))

@@ -13,6 +13,12 @@ from yocto.errors import ConfigError
 
 OURS = "yocto"
 IN_MEMORY = "yocto, in memory"  # beside its way from file to file
+SAME_TIME = "yocto, same time"  # beside the run that is to be quick
+NANOGPT = "nanogpt-recipe"
+TRANSFORMERS = "transformers"
+MATMUL = "matmul"
+_PACKAGES = {IN_MEMORY: OURS, SAME_TIME: OURS, NANOGPT: OURS, MATMUL: "torch"}  # what they run on
+TRAINING_PEERS = (NANOGPT, TRANSFORMERS)
 PEERS = ("gigatoken", "fastokens", "tiktoken", "rustbpe", "tokenizers")
 NOT_INSTALLED = "not installed: pip install 'yocto[bench]'"
 
@@ -30,8 +36,9 @@ def chosen(names: Sequence[str] | None, among: Sequence[str] = PEERS) -> list[st
 
 
 def version_of(name: str) -> str | None:
-    """A package's version; None where it is not installed."""
-    if name in (OURS, IN_MEMORY):
+    """The version of the package that a side runs on; None where it is not installed."""
+    name = _PACKAGES.get(name, name)
+    if name == OURS:
         return __version__
     if find_spec(name) is None:
         return None

@@ -17,8 +17,8 @@ from yocto.bench.encoding import EncodeRow, measure_encoding
 from yocto.bench.job import Job
 from yocto.bench.machine import Machine, usable_cores
 from yocto.bench.peers import OURS, chosen
-from yocto.bench.trainers import TRAINERS
-from yocto.bench.training import TrainRow, measure_training
+from yocto.bench.tokenizer_trainers import TRAINERS
+from yocto.bench.tokenizer_training import TrainRow, measure_training
 from yocto.config import BenchEncodeConfig, BenchTokenizerConfig
 from yocto.dataset.documents import read_documents
 from yocto.errors import TokenizerError

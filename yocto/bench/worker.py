@@ -3,8 +3,9 @@
 A process each, because most engines count their threads once, when they are imported, from the
 environment and from the cores they may use; because a peak of memory is a process's; and because
 one that crashes must not take the others with it. Jobs and answers are lines of JSON on standard
-input and output. A Job comes first. An encoder answers with the SHA-256 of its ids, then each line
-more asks for a round. A trainer answers once.
+input and output. A job comes first. An encoder answers with the SHA-256 of its ids, then each line
+more asks for a round; the training of a model answers that it is ready, then each line more asks
+for a turn. The training of a tokenizer answers once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from yocto.bench.job import Job, Unfit
 from yocto.bench.machine import peak_memory, pin
+from yocto.bench.training_job import TASKS, TrainingJob
 
 if TYPE_CHECKING:
     from yocto.bench.encoders import Encoder
@@ -29,7 +31,7 @@ def main() -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
         try:
-            for answer in work(Job.read(sys.stdin.readline())):
+            for answer in work(read_job(sys.stdin.readline())):
                 answers.write(json.dumps(answer) + "\n")
                 answers.flush()
         except (KeyboardInterrupt, SystemExit):
@@ -39,9 +41,19 @@ def main() -> None:
             answers.write(json.dumps({"error": what}) + "\n")
 
 
-def work(job: Job) -> Iterator[dict[str, Any]]:
+def read_job(line: str) -> Job | TrainingJob:
+    """The job that a line tells of."""
+    values = json.loads(line)
+    return TrainingJob(**values) if values["task"] in TASKS else Job(**values)
+
+
+def work(job: Job | TrainingJob) -> Iterator[dict[str, Any]]:
     """The answers to a job."""
     pin(job.core)  # before anything counts cores
+    if isinstance(job, TrainingJob):
+        from yocto.bench.training_turns import answers
+
+        return answers(job)
     return train(job) if job.task == "train" else encode(job)
 
 
@@ -71,7 +83,7 @@ def _encoders(job: Job) -> Mapping[str, type[Encoder]]:
 def train(job: Job) -> Iterator[dict[str, Any]]:
     """Seconds, the peak of memory, and the identity of what was learnt."""
     from yocto.bench.timing import timed
-    from yocto.bench.trainers import TRAINERS
+    from yocto.bench.tokenizer_trainers import TRAINERS
 
     trainer = TRAINERS[job.engine](job)
     results: list[Any] = []

@@ -11,8 +11,12 @@ from yocto.cli.render import print_json, write
 if TYPE_CHECKING:
     from yocto.bench.encoding import EncodeRow
     from yocto.bench.files import FileBench
+    from yocto.bench.learning import LearningRow
+    from yocto.bench.machine import Machine
     from yocto.bench.tokenizer import TokenizerBench
-    from yocto.bench.training import TrainRow
+    from yocto.bench.tokenizer_training import TrainRow
+    from yocto.bench.training import TrainBench
+    from yocto.bench.training_speed import SpeedRow
 
 NONE = "–"  # where there is no figure
 
@@ -47,16 +51,55 @@ def render_files(result: FileBench, as_json: bool) -> None:
     _write_foot(result.rows)
 
 
+def render_training(result: TrainBench, as_json: bool) -> None:
+    """Print what `yocto bench train` measured."""
+    if as_json:
+        print_json(dataclasses.asdict(result))
+        return
+    rows: list[LearningRow | SpeedRow] = [*result.learning, *result.speed]
+    _write_machine(result.machine)
+    versions = dict.fromkeys(_name(row) for row in rows if row.engine in ("yocto", "transformers"))
+    threads = _counted(result.threads, "thread")
+    write(f"{', '.join(versions)}, torch {result.torch}, {threads}\n")
+    write(f"{result.characters:,} characters, {result.vocab_size} different ones\n")
+    if result.learning:
+        _write_learning(result)
+    if result.speed:
+        shape = ", ".join(f"{name} {value}" for name, value in result.shape.items())
+        write(f"\nSpeed of GPT-2's shape, {_counted(result.rounds, 'round')}\n{shape}\n\n")
+        heads = ["", "weights", "tokens/s", "× yocto", "GFLOP/s", "of matmul"]
+        _table(heads, [(row.threads, _speed_cells(row)) for row in result.speed])
+    _write_foot(rows)
+
+
+def _write_learning(result: TrainBench) -> None:
+    target = "what nanogpt-recipe ends at"
+    if result.target_loss is not None:
+        target = f"{result.target_loss:g}"
+    seeds = f"medians of {result.seeds} seeds" if result.seeds > 1 else "1 seed"
+    write(f"\nLoss on the whole validation split, {seeds}; CPU seconds of training\n")
+    write(f"to target: until the loss is {target}\n\n")
+    heads = ["", "weights", "steps", "CPU s", "loss", "to target", "× yocto", "tokens/s"]
+    _table(heads, [(row.threads, _learning_cells(row)) for row in result.learning])
+
+
 def _write_head(result: TokenizerBench | FileBench) -> None:
     """Where it was measured, and on what."""
-    machine = result.machine
-    cores = f"{machine.cores} core" + ("s" if machine.cores != 1 else "")
-    write(f"{machine.cpu}, {cores}, {machine.system}, Python {machine.python}\n")
-    rounds = f"{result.rounds} round" + ("s" if result.rounds != 1 else "")
+    _write_machine(result.machine)
+    rounds = _counted(result.rounds, "round")
     write(f"{result.text_bytes / 1e6:,.2f} MB of text, pattern {result.pattern}, {rounds}\n")
 
 
-def _write_foot(rows: Sequence[EncodeRow | TrainRow]) -> None:
+def _write_machine(machine: Machine) -> None:
+    cores = _counted(machine.cores, "core")
+    write(f"{machine.cpu}, {cores}, {machine.system}, Python {machine.python}\n")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("s" if number != 1 else "")
+
+
+def _write_foot(rows: Sequence[EncodeRow | TrainRow | SpeedRow | LearningRow]) -> None:
     """What the ratios are, and why an engine has no figures."""
     write("\n× yocto: how many times as quick as yocto in the same rounds\n")
     for line in dict.fromkeys(f"{row.engine}: {row.reason}" for row in rows if row.reason):
@@ -74,7 +117,25 @@ def _train_cells(row: TrainRow) -> list[str]:
     return [_name(row), str(row.threads), *map(_figure, figures), merges]
 
 
-def _name(row: EncodeRow | TrainRow) -> str:
+def _learning_cells(row: LearningRow) -> list[str]:
+    loss = NONE if row.loss is None else f"{row.loss:.3f}"
+    return [
+        row.engine, _weights(row), f"{row.iterations}x{row.batch_size}", _figure(row.cpu_seconds),
+        loss, *map(_figure, (row.cpu_seconds_to_target, row.ratio, row.tokens_per_second)),
+    ]  # fmt: skip
+
+
+def _speed_cells(row: SpeedRow) -> list[str]:
+    share = NONE if row.share is None else f"{row.share:.1%}"
+    figures = (row.tokens_per_second, row.ratio, row.gflops)
+    return [row.engine, _weights(row), *map(_figure, figures), share]
+
+
+def _weights(row: LearningRow | SpeedRow) -> str:
+    return NONE if row.parameters is None else f"{row.parameters / 1e6:.2f}M"
+
+
+def _name(row: EncodeRow | TrainRow | LearningRow | SpeedRow) -> str:
     return f"{row.engine} {row.version}" if row.version else row.engine
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from yocto.config import (
     BenchEncodeConfig,
     BenchTokenizerConfig,
+    BenchTrainConfig,
     ChatConfig,
     Config,
     ConvertTokenizerConfig,
@@ -160,5 +161,13 @@ COMMANDS = [
         ("yocto bench encode --text-path mybook.txt",
          "yocto bench encode --tokenizer-path data/token --peers tiktoken --rounds 3"),
         "yocto.cli.bench:render_files",
+    ),
+    Command(
+        "bench train", BenchTrainConfig,
+        "Time training, to a loss and by the token, against nanoGPT's recipe and transformers.",
+        ("yocto bench train --text-path data/tinyshakespeare.txt --target-loss 1.898",
+         "yocto bench train --only speed --n-layer 8 --n-head 8 --n-embd 512 --block-size 512 "
+         "--batch-size 4"),
+        "yocto.cli.bench:render_training",
     ),
 ]  # fmt: skip

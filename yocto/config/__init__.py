@@ -1,10 +1,9 @@
 """Every knob of yocto, declared once: default, help text and allowed range."""
 
+from yocto.config.bench import BenchEncodeConfig, BenchTokenizerConfig, BenchTrainConfig
 from yocto.config.commands import (
     DEFAULT_TEXT,
     END_OF_TEXT,
-    BenchEncodeConfig,
-    BenchTokenizerConfig,
     ChatConfig,
     ConvertTokenizerConfig,
     DownloadConfig,
@@ -39,6 +38,7 @@ __all__ = [
     "FAMILIES",
     "BenchEncodeConfig",
     "BenchTokenizerConfig",
+    "BenchTrainConfig",
     "ChatConfig",
     "Config",
     "ConvertTokenizerConfig",

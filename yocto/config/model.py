@@ -16,7 +16,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "llama": {"norm": "rmsnorm", "position": "rope", "mlp": "swiglu", "qk_norm": False,
               "bias": False, "tie_weights": False},
     "qwen3": {"norm": "rmsnorm", "position": "rope", "mlp": "swiglu", "qk_norm": True,
-              "bias": False, "tie_weights": True},
+              "bias": False, "tie_weights": False},
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +20,11 @@ class Meter:
 
     flops_per_token: of the model, forward and backward. rate: floating-point operations a second
     of a large matrix product, against which utilisation is measured (Chowdhery et al. 2022, "PaLM",
-    appendix B).
+    appendix B); set it before the first line.
     """
 
-    def __init__(self, device: torch.device, flops_per_token: int, rate: float) -> None:
-        self.device, self.flops_per_token, self.rate = device, flops_per_token, rate
+    def __init__(self, device: torch.device, flops_per_token: int) -> None:
+        self.device, self.flops_per_token, self.rate = device, flops_per_token, math.inf
         self.clock: Callable[[], float] = time.perf_counter
         self.restart()
 

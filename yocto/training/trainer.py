@@ -110,6 +110,7 @@ class Trainer:
         self.batches = make_batches(config, corpus, self.model.config.vocab_size)
         self.metrics = MetricsFile(run.path / "metrics.jsonl")
         self.health = Health(config, self.model.config.vocab_size)
+        self.meter = Meter(self.device, flops_per_token(self.model.config))
         self.step = 0
         self.tokens = 0  # targets learnt from, in all steps
         self.seconds = 0.0  # of training so far, those before a resume included
@@ -201,8 +202,8 @@ class Trainer:
 
     def _loop(self) -> Fitted:
         last, early = None, False
-        rate = matmul_rate(self.device, self.engine.dtype)
-        self.meter = Meter(self.device, flops_per_token(self.model.config), rate)
+        self.meter.rate = matmul_rate(self.device, self.engine.dtype)
+        self.meter.restart()
         self._clock = time.perf_counter() - self.seconds
         while True:
             at_end = self.step >= self.max_iters
@@ -215,7 +216,7 @@ class Trainer:
                 self.save()
             if at_end or early or self._stopped():
                 break
-            self._train_step()
+            self.train_step()
             self.seconds = time.perf_counter() - self._clock
             self._watch.advance()
             if self._pace is None:
@@ -236,7 +237,8 @@ class Trainer:
         """Steps of this run; infinite while --minutes has not fixed them."""
         return math.inf if self.config.minutes is not None else self.config.max_iters
 
-    def _train_step(self) -> None:
+    def train_step(self) -> None:
+        """One optimizer step, its batches included. Raises RunError where it has diverged."""
         batches = [self.batches.next() for _ in range(self.config.gradient_accumulation_steps)]
         tokens = sum(int((targets != IGNORED).sum()) for _, targets in batches)
         with self.meter.step(tokens):
@@ -267,9 +269,8 @@ class Trainer:
 
     def rehearse(self) -> Pace:
         """Take the first steps, to see how long they last, and save nothing."""
-        self._clock, self.meter = time.perf_counter(), Meter(self.device, 1, 1.0)
         while True:
-            self._train_step()
+            self.train_step()
             if (seconds := self._stopwatch.lap(self.device)) is not None:
                 return self._measure(seconds)
 
