@@ -34,6 +34,7 @@ import tiny
 import torch
 
 import yocto.tokenizer.patterns
+import yocto.training.trainer as trainer_module
 from yocto.api import LanguageModel
 from yocto.checkpoint import Checkpoint, Run, find_checkpoint, find_runs
 from yocto.checkpoint.step import digest
@@ -357,6 +358,7 @@ def use_trainer() -> None:
     checkpoint = Checkpoint.open(find_checkpoint("latest", Path("checkpoints")))
     state = checkpoint.load_trainer()
     trainer = make_trainer("char", ONCE("char", char))
+    trainer_module.matmul_rate = lambda device, dtype: 1e10  # it takes longer than the run
     checkpoint.load_weights(trainer.model)
     trainer.load_state(state)
     fitted = trainer.fit()

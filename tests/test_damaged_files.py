@@ -167,13 +167,17 @@ def put(path: str, value: Any) -> Callable[[Path], None]:
     return change
 
 
-def tensor(change: Callable[[torch.Tensor], Any]) -> Callable[[Path], None]:
-    """Another first mean in trainer.pt."""
+def tensor(
+    change: Callable[[torch.Tensor], Any], changed: str = "exp_avg"
+) -> Callable[[Path], None]:
+    """Another first mean in trainer.pt: Muon's momentum or AdamW's exp_avg."""
+    names = ("momentum", "exp_avg")
 
     def alter(file: Path) -> None:
         state = torch.load(file, weights_only=True)
-        moment = state["optimizer"]["state"][0]
-        moment["exp_avg"] = change(moment["exp_avg"])
+        for optimizer, name in zip(state["engine"]["optimizers"], names, strict=True):
+            moment = optimizer["state"][0]
+            moment[name] = change(moment[name]) if name == changed else moment[name]
         torch.save(state, file)
 
     return alter
@@ -212,10 +216,27 @@ FOUND = {
     "means without memory of their own": (
         "trainer-sealed", tensor(lambda x: x[:1, :1].expand(x.shape)), "plain tensor",
     ),
+    "momentum without memory of its own": (
+        "trainer-sealed",
+        tensor(lambda x: x[:1, :1].expand(x.shape), "momentum"),
+        "plain tensor",
+    ),
+    "momentum of another shape": (
+        "trainer-sealed", tensor(lambda x: x[:-1].clone(), "momentum"), "another shape",
+    ),
     "means of complex numbers": ("trainer-sealed", tensor(lambda x: x + 0j), "plain tensor"),
     "means that are not there": ("trainer-sealed", tensor(lambda x: x.to("meta")), "can't be read"),
-    "a loss of 400 digits": ("trainer-sealed", saved(loss_sum=10**400), "not a number"),
+    "a loss of 400 digits": ("trainer-sealed", saved(best_val_loss=10**400), "not a number"),
     "a time without end": ("trainer-sealed", saved(seconds=math.inf), "not a number"),
+    "means of losses that are none": (
+        "trainer-sealed", saved(means={"line": (0.5, 1)}), "does not fit",
+    ),
+    "a mean of 400 digits": (
+        "trainer-sealed",
+        saved(means={"line": (10**400, 1), "evaluation": (0.0, 0)}),
+        "not a number",
+    ),
+    "an engine that is none": ("trainer-sealed", saved(engine=[1]), "no table"),
     "a position in another order": (
         "trainer-sealed", saved(batches={"epoch": 0, "index": 0}), "does not fit",
     ),

@@ -24,6 +24,7 @@ from yocto.dataset.tokens import FileMeta, SplitMeta, read_meta, write_meta
 from yocto.errors import ConfigError, DataError, RunError
 from yocto.sampling.generate import generate
 from yocto.tokenizer.store import load_tokenizer
+from yocto.training import pace
 from yocto.utils.progress import SilentProgress
 
 SHORT = {**SHAPE, "max_iters": 2, "eval_interval": 1}
@@ -82,15 +83,18 @@ def test_a_run_leaves_its_steps_its_metrics_and_a_result(char: Project) -> None:
     assert "next: yocto sample" in summary
 
 
-def test_the_plan_and_a_sample_of_each_evaluation_are_told(char: Project) -> None:
+def test_the_plan_and_a_sample_of_each_evaluation_are_told(
+    char: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     progress = Recorder()
-    run(char, progress, **SHORT)
+    monkeypatch.setattr(pace, "MOST", 4)
+    run(char, progress, **{**SHORT, "max_iters": 6, "eval_interval": 3})
     told = "\n".join(progress.said)
-    for part in ("device      cpu", "parameters", "iterations  2", "memory", "time"):
+    for part in ("device      cpu", "parameters", "iterations  6", "memory", "time"):
         assert part in told
-    evaluations = [i for i, line in enumerate(progress.said) if line.startswith("step ")]
-    assert len(evaluations) == 2
-    assert all(progress.said[i + 1].startswith("  ") for i in evaluations)
+    (watch,) = progress.watches
+    assert [line["step"] for line in watch.lines] == [3, 6]
+    assert len(watch.samples) == 2
 
 
 def test_showing_samples_does_not_change_the_training(
@@ -98,7 +102,7 @@ def test_showing_samples_does_not_change_the_training(
 ) -> None:
     knobs = {**SHORT, "dropout": 0.2, "max_iters": 4}
     shown = run(char, **knobs)
-    monkeypatch.setattr(train, "_sample_shower", lambda *rest: lambda evaluation: None)
+    monkeypatch.setattr(train, "_sampler", lambda trainer: None)
     assert run(char, **knobs).val_loss == shown.val_loss
 
 
@@ -173,11 +177,14 @@ def test_a_damaged_id_in_files_too_long_to_look_through_ends_the_run_with_its_re
         run(token, order=order, **SHORT)
 
 
-def test_the_plan_tells_how_many_epochs_are_read(char: Project) -> None:
+def test_the_plan_tells_how_many_epochs_are_read(
+    char: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     progress = Recorder()
-    run(char, progress, order="sequential", **SHORT)
+    monkeypatch.setattr(pace, "MOST", 4)
+    run(char, progress, order="sequential", **{**SHORT, "max_iters": 6})
     windows = -(-(read_meta(char.data).splits["train"].tokens - 1) // 48)
-    assert any(f"({8 / windows:.1f} times the training text)" in line for line in progress.said)
+    assert any(f"({24 / windows:.1f} times the training text)" in line for line in progress.said)
 
 
 # ----------------------------------------------------------------------------------------- names

@@ -394,3 +394,57 @@ def test_biases_are_there_only_when_asked_for() -> None:
 def test_the_whole_gpt_fits_in_330_lines() -> None:
     source = Path(gpt_module.__file__).read_text(encoding="utf-8")
     assert len(source.splitlines()) <= 330
+
+
+# --------------------------------------------------------------------------------- recomputation
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_activations_that_are_computed_again_give_the_same_losses_and_gradients(
+    family: str, dropout: float
+) -> None:
+    model = tiny_gpt(family=family, dropout=dropout).train()
+    idx = torch.arange(16).view(2, 8)
+    segments = (idx % 5 == 0).cumsum(dim=1)
+
+    def taken(recompute: bool) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
+        model.recompute = recompute
+        torch.manual_seed(3)
+        loss = model(idx, segments=segments).logsumexp(-1).mean()
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        return loss, list(gradients), torch.get_rng_state()
+
+    loss, gradients, state = taken(False)
+    again, others, state_again = taken(True)
+    assert torch.equal(again, loss)
+    assert all(torch.equal(a, b) for a, b in zip(gradients, others, strict=True))
+    assert torch.equal(state, state_again)  # what comes next draws the same, too
+
+
+def test_activations_that_are_computed_again_are_not_kept() -> None:
+    def kept(recompute: bool) -> int:
+        model = tiny_gpt(n_layer=4)
+        model.recompute = recompute
+        seen: dict[int, int] = {}
+
+        def pack(x: torch.Tensor) -> torch.Tensor:
+            seen[x.data_ptr()] = x.numel()
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            model(torch.zeros(8, 8, dtype=torch.int64))
+        return sum(seen.values())
+
+    assert kept(True) < 0.5 * kept(False)
+
+
+def test_what_generates_is_not_computed_again() -> None:
+    model = tiny_gpt()
+    model.recompute = True
+    idx = torch.arange(6)[None]
+    with torch.no_grad():
+        cache = KVCache(model.config, 1)
+        expected = model(idx)
+        torch.testing.assert_close(model(idx, cache), expected)
+        assert cache.length == 6

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from tiny import tiny_gpt
 
+import yocto.training.cross_entropy as cross_entropy
+import yocto.training.loss as loss_module
 from yocto.dataset.batches import IGNORED
 from yocto.training.loss import LanguageModelLoss
 
@@ -63,13 +66,49 @@ def test_a_document_starts_with_its_end_token_where_documents_are_kept_apart() -
     assert across != pytest.approx(sum(apart) / 9, rel=1e-3)
 
 
-def test_without_documents_to_keep_apart_the_model_gets_no_segments() -> None:
+def test_without_documents_to_keep_apart_the_model_gets_no_segments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model, seen = tiny_gpt(), []
-    model.register_forward_pre_hook(
-        lambda module, args, kwargs: seen.append(kwargs), with_kwargs=True
-    )
+    features = model.features
+
+    def noting(idx: torch.Tensor, **knobs: Any) -> torch.Tensor:
+        seen.append(knobs)
+        return features(idx, **knobs)
+
+    monkeypatch.setattr(model, "features", noting)
     idx = torch.tensor([[1, 25, 3]])
     LanguageModelLoss(model)(idx, idx)
     LanguageModelLoss(model, 25)(idx, idx)
     assert seen[0] == {"segments": None}
     assert seen[1]["segments"].tolist() == [[0, 1, 1]]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_loss_and_its_gradients_are_the_same_with_all_logits_and_with_a_few_at_a_time(
+    tied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_gpt(tie_weights=tied)
+    idx = torch.randint(26, (3, 8), generator=torch.Generator().manual_seed(1))
+    targets = torch.randint(26, (3, 8), generator=torch.Generator().manual_seed(2))
+    targets[0, 5:] = IGNORED
+
+    def taken() -> tuple[float, dict[str, torch.Tensor]]:
+        model.zero_grad()
+        loss = LanguageModelLoss(model)(idx, targets)
+        loss.backward()
+        return loss.item(), {name: p.grad.clone() for name, p in model.named_parameters()}
+
+    calls = []
+    chunked = cross_entropy.chunked_cross_entropy
+    monkeypatch.setattr(
+        loss_module, "chunked_cross_entropy", lambda *args: calls.append(1) or chunked(*args)
+    )
+    loss, gradients = taken()
+    assert not calls
+    monkeypatch.setattr(cross_entropy, "CPU_LOGITS", 5 * 26)  # five tokens at a time
+    again, others = taken()
+    assert calls
+    assert again == pytest.approx(loss, rel=1e-6)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(others[name], gradient, atol=1e-6, rtol=1e-4, msg=name)

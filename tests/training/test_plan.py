@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+import torch
 from tiny import tiny_gpt, train_config
 
-from yocto.training.plan import (
-    Plan,
-    evaluation_share,
-    iterations_for,
-    training_memory,
-)
+from yocto.errors import RunError
+from yocto.training.plan import Plan, memory_told, training_memory
 
 PLAN = Plan(
     device="cpu, 2 threads", parameters=1_234_567, train_tokens=10_000, val_tokens=900,
@@ -39,21 +36,6 @@ def test_the_plan_counts_epochs_by_what_one_takes() -> None:
     assert "(2.0 times the training text)" in "\n".join(longer.costs())
 
 
-def test_evaluations_take_their_share_of_the_time() -> None:
-    # Every 10 steps, 3 batches without their backward pass: 3/3 of a step.
-    config = train_config(eval_interval=10, eval_iters=3)
-    assert evaluation_share(config) == pytest.approx(0.1)
-    assert iterations_for(22.1, 0.2, config) == 100
-    # With four times the work in a step an evaluation weighs a quarter.
-    accumulating = train_config(eval_interval=10, eval_iters=3, gradient_accumulation_steps=4)
-    assert evaluation_share(accumulating) == pytest.approx(0.025)
-
-
-def test_there_is_time_for_one_step_at_least() -> None:
-    assert iterations_for(0.001, 10.0, train_config()) == 1
-    assert iterations_for(-5.0, 10.0, train_config()) == 1
-
-
 def test_memory_grows_with_the_weights_and_with_the_batch() -> None:
     model, deeper = tiny_gpt(n_layer=1), tiny_gpt(n_layer=2)
     one, two, four = (training_memory(model, train_config(batch_size=b)) for b in (1, 2, 4))
@@ -72,3 +54,50 @@ def test_keeping_documents_apart_takes_memory_that_grows_with_the_square_of_the_
 
     assert mask(8) == 6 * 4 * 8 * 8
     assert mask(16) == 4 * mask(8)
+
+
+# ------------------------------------------------------------------------------- out of memory
+
+
+def out_of_memory(error: Exception, **knobs) -> RunError:
+    with pytest.raises(RunError, match="out of memory while training") as caught:
+        with memory_told(train_config(**knobs)):
+            raise error
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        MemoryError(),
+    ],
+    ids=["CPU", "GPU", "Python"],
+)
+def test_out_of_memory_tells_what_to_lower_and_how_the_step_stays_the_same(
+    error: Exception,
+) -> None:
+    hint = out_of_memory(error, batch_size=12, gradient_accumulation_steps=3).hint
+    assert "--batch-size 6 --gradient-accumulation-steps 6 (the same step)" in hint
+    for way in ("--activation-checkpointing", "--block-size", "--n-embd", "--resume auto"):
+        assert way in hint
+
+
+def test_out_of_memory_with_one_sequence_and_recomputation_leaves_the_size() -> None:
+    hint = out_of_memory(MemoryError(), batch_size=1, activation_checkpointing=True).hint
+    assert "--batch-size" not in hint
+    assert "--activation-checkpointing" not in hint
+    assert "--n-layer" in hint
+
+
+def test_the_halves_of_an_odd_batch_are_nearly_the_same_step() -> None:
+    hint = out_of_memory(MemoryError(), batch_size=5, gradient_accumulation_steps=2).hint
+    assert "--batch-size 2 --gradient-accumulation-steps 4 (nearly the same step)" in hint
+
+
+def test_other_errors_pass_through() -> None:
+    for error in (RuntimeError("shapes do not match"), ValueError("no")):
+        with pytest.raises(type(error), match=str(error)):
+            with memory_told(train_config()):
+                raise error

@@ -17,13 +17,23 @@ import torch
 import torch.nn.functional as F
 from tiny import Recorder, make_trainer, tiny_corpus, train_config
 
+import yocto.training.corpus as corpus_module
 import yocto.training.trainer as trainer_module
 from yocto.checkpoint import Checkpoint, Run
 from yocto.config import TrainConfig
 from yocto.dataset.batches import eval_batches
 from yocto.errors import DataError, RunError
 from yocto.training.corpus import Corpus
-from yocto.training.trainer import Trainer
+from yocto.training.trainer import Hooks, Trainer
+
+
+TIMED = ("seconds", "tokens_per_second", "utilisation", "busy", "memory")
+
+
+@pytest.fixture(autouse=True)
+def _known_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To measure how fast the machine is takes longer than a tiny run."""
+    monkeypatch.setattr(trainer_module, "matmul_rate", lambda device, dtype: 1e10)
 
 
 def weights_of(trainer: Trainer) -> dict[str, torch.Tensor]:
@@ -31,9 +41,9 @@ def weights_of(trainer: Trainer) -> dict[str, torch.Tensor]:
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
-    """metrics.jsonl but for the seconds, which no two runs share."""
+    """metrics.jsonl but for what depends on time, which no two runs share."""
     lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+    return [{key: value for key, value in line.items() if key not in TIMED} for line in lines]
 
 
 def steps_in(path: Path) -> list[int]:
@@ -68,6 +78,14 @@ def before_batch(trainer: Trainer, number: int, act: Callable[[], None]) -> None
     trainer.batches.next = hooked  # type: ignore[method-assign]
 
 
+def instead_of_moving(trainer: Trainer, act: Callable[[], Any]) -> None:
+    """Do something in place of the optimizers' steps, when the gradients are there."""
+    first, *others = trainer.engine.optimizers
+    first.step = lambda *args, **kwargs: act()  # type: ignore[method-assign]
+    for other in others:
+        other.step = lambda *args, **kwargs: None  # type: ignore[method-assign]
+
+
 def press_ctrl_c() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -97,7 +115,7 @@ def test_a_model_overfits_one_batch(tmp_path: Path) -> None:
     trainer.batches.next = lambda: batch  # type: ignore[method-assign]
     trainer.fit()
     with torch.no_grad():
-        assert trainer.loss(*batch).item() < 0.1
+        assert trainer.engine.loss(*batch).item() < 0.1
 
 
 def test_training_learns_what_can_be_learnt_and_no_more(tmp_path: Path) -> None:
@@ -139,10 +157,10 @@ def test_accumulated_batches_have_the_gradient_of_one_large_batch(tmp_path: Path
         trainer.batches.next = lambda: next(pieces)  # type: ignore[method-assign]
         taken = {}
 
-        def keep(*args: Any, **kwargs: Any) -> None:
+        def keep() -> None:
             taken.update({n: p.grad.clone() for n, p in trainer.model.named_parameters()})
 
-        trainer.optimizer.step = keep  # type: ignore[method-assign]
+        instead_of_moving(trainer, keep)
         trainer.fit()
         assert list(pieces) == []
         return taken
@@ -171,17 +189,17 @@ def test_windows_that_are_not_full_weigh_by_their_targets(tmp_path: Path) -> Non
         total = total + F.cross_entropy(logits, window[1:], reduction="sum")
     (total / 20).backward()
     expected = {n: p.grad.clone() for n, p in trainer.model.named_parameters()}
-    trainer.optimizer.zero_grad()
+    trainer.model.zero_grad()
     taken = {}
 
-    def keep(*args: Any, **kwargs: Any) -> None:
+    def keep() -> None:
         taken.update({n: p.grad.clone() for n, p in trainer.model.named_parameters()})
 
-    trainer.optimizer.step = keep  # type: ignore[method-assign]
+    instead_of_moving(trainer, keep)
     trainer._train_step()
     for name, gradient in expected.items():
         torch.testing.assert_close(taken[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
-    assert float(trainer.loss_sum) == pytest.approx(total.item() / 20, rel=1e-5)
+    assert trainer.means["line"].value() == pytest.approx(total.item() / 20, rel=1e-5)
     assert trainer.tokens == 20
 
 
@@ -190,11 +208,11 @@ def test_large_gradients_are_clipped_and_0_turns_clipping_off(tmp_path: Path) ->
         trainer = make_trainer(tmp_path, train_config(max_iters=1, grad_clip=grad_clip))
         seen = []
 
-        def keep(*args: Any, **kwargs: Any) -> None:
+        def keep() -> None:
             squares = [p.grad.square().sum() for p in trainer.model.parameters()]
             seen.append(math.sqrt(sum(squares)))
 
-        trainer.optimizer.step = keep  # type: ignore[method-assign]
+        instead_of_moving(trainer, keep)
         trainer._train_step()
         return seen[0]
 
@@ -204,18 +222,23 @@ def test_large_gradients_are_clipped_and_0_turns_clipping_off(tmp_path: Path) ->
 
 
 def test_the_learning_rate_of_each_step_is_the_schedules(tmp_path: Path) -> None:
-    trainer = make_trainer(tmp_path, train_config(max_iters=6, warmup_iters=2, learning_rate=0.03))
-    rates, step = [], trainer.optimizer.step
-
-    def noting(*args: Any, **kwargs: Any) -> Any:
-        rates.append([group["lr"] for group in trainer.optimizer.param_groups])
-        return step(*args, **kwargs)
-
-    trainer.optimizer.step = noting  # type: ignore[method-assign]
-    trainer.fit()
-    assert [r[0] for r in rates] == pytest.approx(
-        [0.01, 0.02, *(0.03 * (1 + math.cos(math.pi * i / 4)) / 2 for i in range(4))]
+    trainer = make_trainer(
+        tmp_path,
+        train_config(
+            max_iters=6, warmup_iters=2, learning_rate=0.03, muon_lr=0.3, schedule="cosine"
+        ),
     )
+    rates = []
+
+    def note() -> None:
+        groups = [group for o in trainer.engine.optimizers for group in o.param_groups]
+        rates.append([group["lr"] for group in groups])
+
+    instead_of_moving(trainer, note)
+    trainer.fit()
+    expected = [0.01, 0.02, *(0.03 * (1 + math.cos(math.pi * i / 4)) / 2 for i in range(4))]
+    assert [muon for muon, _ in rates] == pytest.approx([10 * rate for rate in expected])
+    assert [adamw for _, adamw in rates] == pytest.approx(expected)
 
 
 # -------------------------------------------------------------------------------------- resume
@@ -265,7 +288,7 @@ def test_a_run_stopped_by_ctrl_c_while_it_evaluates_ends_as_if_it_had_not_been(
     tmp_path: Path, uninterrupted: tuple[Path, Trainer]
 ) -> None:
     path = tmp_path / "run"
-    trainer = make_trainer(path, RESUMABLE, on_evaluation=lambda evaluation: press_ctrl_c())
+    trainer = make_trainer(path, RESUMABLE, hooks=Hooks(sample=lambda: press_ctrl_c() or ""))
     assert trainer.fit().step == 4
     again = resumed(path, RESUMABLE)
     again.fit()
@@ -283,7 +306,7 @@ def test_ctrl_c_in_the_middle_of_an_evaluation_ends_it_at_once(
             seen.append(1)
             yield batch
 
-    monkeypatch.setattr(trainer_module, "eval_batches", pressed)
+    monkeypatch.setattr(corpus_module, "eval_batches", pressed)
     fitted = make_trainer(path, RESUMABLE).fit()
     assert (fitted.step, fitted.last, len(seen)) == (4, None, 1)
     monkeypatch.undo()
@@ -323,18 +346,17 @@ def test_a_run_that_crashed_ends_as_if_it_had_not(
         before_batch(trainer, 2 * 11 + 1, crash)  # the log of step 10 is written, step 8 is saved
         expected = 8
     else:
-        evaluate, seen = trainer._evaluate_and_tell, []
+        evaluate = trainer._evaluate
 
-        def evaluating(seconds: float) -> Any:
-            seen.append(trainer.step)
-            if seen == [4, 8]:
+        def evaluating(at_end: bool) -> Any:
+            if trainer.step == 8:
                 if moment == "in the callback":
-                    trainer.on_evaluation = crash
+                    trainer.hooks.sample = crash
                 else:
                     crash()
-            return evaluate(seconds)
+            return evaluate(at_end)
 
-        trainer._evaluate_and_tell = evaluating  # type: ignore[method-assign]
+        trainer._evaluate = evaluating  # type: ignore[method-assign]
         expected = 8
     with pytest.raises(Crash):
         trainer.fit()
@@ -354,13 +376,13 @@ def test_sigterm_saves_and_stops_too(tmp_path: Path) -> None:
 def test_ctrl_c_before_the_first_step_ends_the_run_at_once(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, train_config())
     progress = trainer.progress
-    task = progress.task
+    training = progress.training
 
     def pressing(*args: Any, **kwargs: Any) -> Any:
         press_ctrl_c()
-        return task(*args, **kwargs)
+        return training(*args, **kwargs)
 
-    progress.task = pressing  # type: ignore[method-assign]
+    progress.training = pressing  # type: ignore[method-assign]
     assert trainer.fit().step == 0
 
 
@@ -452,23 +474,20 @@ def test_a_count_of_tokens_that_is_none_is_refused(tmp_path: Path, tokens: Any) 
         trainer.load_state({**trainer.state(), "tokens": tokens})
 
 
-def test_a_run_that_did_not_count_its_tokens_goes_on(tmp_path: Path) -> None:
-    trainer = make_trainer(tmp_path, RESUMABLE)
-    state = {**trainer.state(), "step": 3}
-    del state["tokens"]
-    trainer.load_state(state)
-    assert trainer.tokens == 3 * 2 * 4 * 8
-
-
 def test_a_trainer_state_of_another_model_is_refused(tmp_path: Path) -> None:
     small = make_trainer(tmp_path / "small", train_config(max_iters=2))
     small.fit()
     large = make_trainer(tmp_path / "large", train_config(n_embd=32))
     large.fit()
-    # The optimizer takes states of other shapes without a word; one of other groups it refuses.
-    state = small.state()
-    state["optimizer"]["param_groups"].pop()
-    with pytest.raises(RunError, match="does not fit"):
+    with pytest.raises(RunError, match="another shape than the weight"):
+        large.load_state(small.state())
+    state = large.state()
+    state["engine"]["optimizers"][1]["state"].pop(0)
+    with pytest.raises(RunError, match="that of other weights"):
+        large.load_state(state)
+    state = large.state()
+    state["engine"]["optimizers"].pop()
+    with pytest.raises(RunError, match="trained with another optimizer"):
         large.load_state(state)
     state = small.state()
     del state["batches"]
@@ -527,7 +546,7 @@ def test_documents_that_are_kept_apart_are_so_in_training_and_in_evaluations(
     for _ in range(5):
         plain._train_step()
         apart._train_step()
-    assert float(plain.loss_sum) != pytest.approx(float(apart.loss_sum), rel=1e-4)
+    assert plain.means["line"].value() != pytest.approx(apart.means["line"].value(), rel=1e-4)
 
 
 def test_an_evaluation_is_the_same_each_time_and_moves_no_generator(tmp_path: Path) -> None:
@@ -540,33 +559,64 @@ def test_an_evaluation_is_the_same_each_time_and_moves_no_generator(tmp_path: Pa
     assert trainer.model.training
 
 
-def test_each_evaluation_is_told_and_written_and_handed_on(tmp_path: Path) -> None:
-    handed, modes = [], []
-    trainer = make_trainer(tmp_path, train_config(max_iters=10, eval_interval=4))
+def test_each_evaluation_is_written_and_shown_with_a_sample(tmp_path: Path) -> None:
+    modes = []
 
-    def watch(evaluation: Any) -> None:
-        handed.append(evaluation)
+    def sample() -> str:
         modes.append(trainer.model.training)
+        return f"text {len(modes)}"
 
-    trainer.on_evaluation = watch
+    config = train_config(max_iters=10, eval_interval=4)
+    trainer = make_trainer(tmp_path, config, hooks=Hooks(sample=sample))
     fitted = trainer.fit()
-    assert [evaluation.step for evaluation in handed] == [4, 8, 10]
     assert modes == [False] * 3
-    assert fitted.last == handed[-1]
-    written = [line for line in lines_of(tmp_path) if "val_loss" in line]
-    assert [line["val_loss"] for line in written] == [e.val_loss for e in handed]
-    assert [line["tokens"] for line in written] == [step * 4 * 8 for step in (4, 8, 10)]
+    assert trainer.model.training
     assert isinstance(trainer.progress, Recorder)
-    told = trainer.progress.said
-    assert len(told) == 3
-    assert told[0].startswith("step 4/10: train loss")
-    assert "bits/byte" in told[0]
+    (watch,) = trainer.progress.watches
+    assert watch.samples == ["text 1", "text 2", "text 3"]
+    written = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert watch.lines == written
+    evaluations = [line for line in written if "val_loss" in line]
+    assert [line["step"] for line in evaluations] == [4, 8, 10]
+    assert [line["tokens"] for line in evaluations] == [step * 4 * 8 for step in (4, 8, 10)]
+    assert [line.get("whole_split") for line in evaluations] == [None, None, True]
+    assert fitted.last is not None
+    assert fitted.last.val_loss == evaluations[-1]["val_loss"]
+
+
+def test_a_training_line_every_ten_steps_tells_all_that_the_contract_names(tmp_path: Path) -> None:
+    config = train_config(max_iters=20, eval_interval=15, learning_rate=0.01, schedule="constant")
+    trainer = make_trainer(tmp_path, config)
+    losses, step = [], trainer.engine.step
+
+    def noting(*args: Any) -> Any:
+        loss, norm = step(*args)
+        losses.append((loss.item(), float(norm)))
+        return loss, norm
+
+    trainer.engine.step = noting  # type: ignore[method-assign]
+    trainer.fit()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    one, two = [line for line in lines if "val_loss" not in line]
+    assert list(one) == [
+        "step", "train_loss", "learning_rate", "grad_norm", "tokens", "tokens_per_second",
+        "utilisation", "busy", "memory", "seconds",
+    ]  # fmt: skip
+    assert (one["step"], two["step"]) == (10, 20)
+    assert (one["tokens"], two["tokens"]) == (320, 640)
+    assert (one["learning_rate"], two["learning_rate"]) == (0.01, 0.01)
+    # The mean since the line before, whatever was evaluated in between.
+    assert one["train_loss"] == pytest.approx(sum(loss for loss, _ in losses[:10]) / 10)
+    assert two["train_loss"] == pytest.approx(sum(loss for loss, _ in losses[10:]) / 10)
+    assert two["grad_norm"] == pytest.approx(losses[-1][1])
+    assert one["tokens_per_second"] > 0 and 0 < one["busy"] <= 1 and one["memory"] > 1e7
+    assert 0 < one["seconds"] < two["seconds"]
 
 
 def test_the_tokens_of_an_evaluation_are_the_targets_learnt_from(tmp_path: Path) -> None:
     config = train_config(order="sequential", max_iters=25, eval_interval=25)  # 2 epochs
     make_trainer(tmp_path, config).fit()
-    assert [line["tokens"] for line in lines_of(tmp_path) if "tokens" in line] == [2 * 399]
+    assert [line["tokens"] for line in lines_of(tmp_path) if "val_loss" in line] == [2 * 399]
 
 
 def test_bits_per_byte_count_the_bytes_of_the_validation_text(tmp_path: Path) -> None:
@@ -581,16 +631,16 @@ def test_bits_per_byte_count_the_bytes_of_the_validation_text(tmp_path: Path) ->
 
 def test_the_train_loss_is_the_mean_since_the_evaluation_before(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, train_config(max_iters=6, eval_interval=3))
-    losses, backward, told = [], trainer._one_backward, []
+    losses, backward = [], trainer.engine._backward
 
     def noting(*batch: Any) -> torch.Tensor:
         loss = backward(*batch)
         losses.append(loss.item())
         return loss
 
-    trainer._one_backward = noting  # type: ignore[method-assign]
-    trainer.on_evaluation = lambda evaluation: told.append(evaluation.train_loss)
+    trainer.engine._backward = noting  # type: ignore[method-assign]
     trainer.fit()
+    told = [line["train_loss"] for line in lines_of(tmp_path) if "val_loss" in line]
     assert told == pytest.approx([sum(losses[:3]) / 3, sum(losses[3:]) / 3])
 
 
@@ -611,18 +661,23 @@ def scripted(trainer: Trainer, losses: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("losses", "best", "kept"),
+    ("losses", "best", "keep_last", "kept"),
     [
-        ([3.0, 2.0, 1.0], 12, [12]),
-        ([3.0, 1.0, 2.0], 8, [8, 12]),
-        ([1.0, 2.0, 3.0], 4, [4, 12]),
-        ([2.0, 2.0, 2.0], 4, [4, 12]),
+        ([3.0, 2.0, 1.0], 12, 1, [12]),
+        ([3.0, 1.0, 2.0], 8, 1, [8, 12]),
+        ([1.0, 2.0, 3.0], 4, 1, [4, 12]),
+        ([2.0, 2.0, 2.0], 4, 1, [4, 12]),
+        ([3.0, 2.0, 1.0], 12, 2, [8, 12]),
+        ([1.0, 2.0, 3.0], 4, 2, [4, 8, 12]),
+        ([3.0, 2.0, 1.0], 12, 3, [4, 8, 12]),
+        ([3.0, 2.0, 1.0], 12, 10, [4, 8, 12]),
     ],
 )
-def test_the_best_and_the_latest_step_are_kept_and_no_other(
-    tmp_path: Path, losses: list[float], best: int, kept: list[int]
+def test_the_best_step_and_the_latest_ones_are_kept_and_no_other(
+    tmp_path: Path, losses: list[float], best: int, keep_last: int, kept: list[int]
 ) -> None:
-    trainer = make_trainer(tmp_path, train_config(max_iters=12, eval_interval=4))
+    config = train_config(max_iters=12, eval_interval=4, keep_last=keep_last)
+    trainer = make_trainer(tmp_path, config)
     scripted(trainer, losses)
     fitted = trainer.fit()
     assert (fitted.best_step, fitted.best_val_loss) == (best, min(losses))
@@ -680,17 +735,6 @@ def test_an_evaluation_that_is_nan_stops_the_run(tmp_path: Path) -> None:
     assert not (tmp_path / "best").exists()
 
 
-# -------------------------------------------------------------------------------- measuring
-
-
-def test_measuring_a_step_leaves_weights_gradients_and_generators_alone(tmp_path: Path) -> None:
-    trainer = make_trainer(tmp_path, train_config(dropout=0.5))
-    weights, state = weights_of(trainer), trainer.state()
-    assert trainer.seconds_per_step() > 0
-    assert_equal(weights_of(trainer), weights)
-    assert_equal(trainer.state(), state)
-    assert all(p.grad is None for p in trainer.model.parameters())
-
 
 def test_where_compiling_fails_the_run_goes_on_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -730,7 +774,7 @@ def test_training_on_keeps_the_evaluation_of_a_last_step_that_was_not_due(tmp_pa
 def test_weights_spoilt_by_an_infinite_gradient_are_never_saved(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, train_config(max_iters=4))
     trainer.model.norm.weight.register_hook(lambda grad: grad * float("inf"))
-    with pytest.raises(RunError, match=r"the gradient is|the loss is"):
+    with pytest.raises(RunError, match=r"the gradient's norm is (inf|nan) at step 1"):
         trainer.fit()
     assert Run(tmp_path).pointer("latest") is None
 
@@ -746,5 +790,6 @@ def test_a_resumed_run_refuses_other_token_files(tmp_path: Path) -> None:
 def test_the_optimizer_of_a_resumed_run_takes_the_settings_given_anew(tmp_path: Path) -> None:
     make_trainer(tmp_path, train_config()).fit()
     trainer = resume(tmp_path, train_config(weight_decay=0.5, beta1=0.8, max_iters=14))
-    assert [g["weight_decay"] for g in trainer.optimizer.param_groups] == [0.5, 0.0]
-    assert {g["betas"][0] for g in trainer.optimizer.param_groups} == {0.8}
+    muon, adamw = trainer.engine.optimizers
+    assert [g["weight_decay"] for g in (*muon.param_groups, *adamw.param_groups)] == [0.5, 0.0]
+    assert {g["betas"][0] for g in adamw.param_groups} == {0.8}

@@ -32,8 +32,10 @@ def chunked_cross_entropy(features: Tensor, weight: Tensor, targets: Tensor) -> 
     else:
         dtype = features.dtype
     rows = chunk_rows(weight.shape[0], features.device)
+    # Asked here: within the function gradients are always off, and needs_input_grad is on.
+    wanted = torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad)
     loss: Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        features, weight, targets, rows, dtype
+        features, weight, targets, rows, dtype, wanted
     )
     return loss
 
@@ -45,12 +47,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, features: Tensor, weight: Tensor, targets: Tensor, rows: int, dtype: torch.dtype
-    ) -> Tensor:
+        ctx: Any, features: Tensor, weight: Tensor, targets: Tensor,
+        rows: int, dtype: torch.dtype, wanted: bool,
+    ) -> Tensor:  # fmt: skip
         with torch.autocast(features.device.type, enabled=False):
             head = weight.to(dtype)  # (V, C)
             count = (targets != IGNORED).sum()
-            wanted = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
             to_features = torch.empty_like(features) if wanted else None
             to_weight = torch.zeros_like(weight, dtype=torch.float32) if wanted else None
             loss = features.new_zeros((), dtype=torch.float32)
@@ -80,4 +82,4 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         to_features, to_weight = ctx.gradients
         (scale,) = outer
-        return to_features * scale, to_weight * scale, None, None, None
+        return to_features * scale, to_weight * scale, None, None, None, None

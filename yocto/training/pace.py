@@ -9,11 +9,8 @@ import torch
 
 from yocto.utils.device import synchronize
 
-STEPS, SECONDS, MOST = (
-    4,
-    1.5,
-    100,
-)  # timed: so many at least, and for so long, but no more than that
+# Timed: so many at least, and for so long, but no more than that.
+STEPS, SECONDS, MOST = 4, 1.5, 100
 
 
 @dataclass(frozen=True)

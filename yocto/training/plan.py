@@ -122,7 +122,8 @@ def _what_to_lower(config: TrainConfig) -> str:
     half, passes = config.batch_size // 2, 2 * config.gradient_accumulation_steps
     ways = []
     if half:
-        ways.append(f"--batch-size {half} --gradient-accumulation-steps {passes} (the same step)")
+        same = "the same step" if config.batch_size % 2 == 0 else "nearly the same step"
+        ways.append(f"--batch-size {half} --gradient-accumulation-steps {passes} ({same})")
     if not config.activation_checkpointing:
         ways.append("--activation-checkpointing")
     ways.append("a lower --block-size, --n-embd or --n-layer")

@@ -120,6 +120,9 @@ class Trainer:
         # Losses since the last evaluation, and since the last training line.
         self.means = {"evaluation": Mean(), "line": Mean()}
         self.grad_norm = torch.zeros(())
+        # The rate, which takes a while to measure, comes when training begins.
+        self.meter = Meter(self.device, flops_per_token(self.model.config), math.inf)
+        self._clock = time.perf_counter()  # when training would have begun without a break
         self._stopwatch = Stopwatch()
         self._pace: Pace | None = None
         self._saved_step: int | None = None
@@ -167,7 +170,6 @@ class Trainer:
             ) from error
         self._saved_step = self.health.saved_step = self.step
         self._resumed = True
-        self._evaluate_first = self.metrics.rewind(self.step)
 
     def save(self) -> None:
         """Write a checkpoint of this step, once. Raises RunError for a run that has diverged:
@@ -193,6 +195,8 @@ class Trainer:
     def fit(self) -> Fitted:
         """Train until max_iters, or until Ctrl-C or SIGTERM, which save first."""
         total = None if self.config.minutes else self.config.max_iters
+        if self._resumed:  # and not earlier: a rehearsal changes nothing
+            self._evaluate_first = self.metrics.rewind(self.step)
         past = self.metrics.read()
         with (
             stop_requested() as self._stopped,
@@ -308,9 +312,10 @@ class Trainer:
         """Write a training line."""
         mean, norm = self.means["line"].value(), float(self.grad_norm)
         self.health.check_line(mean, norm, self.step)
+        shown = norm if math.isfinite(norm) else None  # JSON knows no infinity; float16 may overflow
         rate = self.config.learning_rate * schedule_at(self.step - 1, self.config, self.max_iters)
         self._record({
-            "step": self.step, "train_loss": mean, "learning_rate": rate, "grad_norm": norm,
+            "step": self.step, "train_loss": mean, "learning_rate": rate, "grad_norm": shown,
             "tokens": self.tokens, **self.meter.line(), "seconds": round(self.seconds, 3),
         })  # fmt: skip
         self.means["line"] = Mean()

@@ -38,7 +38,8 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     On a CPU "auto" is float32: without special instructions bfloat16 is many times slower there.
     """
     if name != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+        kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+        return kinds[name]
     if device.type == "cuda":
         with torch.cuda.device(device):
             if torch.cuda.is_bf16_supported(including_emulation=False):
