@@ -234,7 +234,7 @@ def write_run(mode: str, tokenizer: BaseTokenizer) -> None:
     """A run of two steps."""
     trainer = make_trainer(mode, tokenizer)
     for seconds in (1.25, 1.5):  # not what it took: the files must be the same each time
-        trainer._train_step()
+        trainer.train_step()
         trainer.seconds = seconds
         trainer.save()
     trainer.run.mark_best(1)
@@ -351,7 +351,7 @@ def use_config() -> None:
         tokenizer = checkpoint.load_tokenizer()
         model = train._make_model(config, tokenizer, checkpoint)
         trainer = Trainer(model, config, corpus_of(tokenizer), tokenizer, run, QUIET)
-        trainer._train_step()
+        trainer.train_step()
 
 
 def use_trainer() -> None:

@@ -25,7 +25,8 @@ class Clock:
 
 
 def make_meter(flops: int = 1000, rate: float = 1e6) -> tuple[Meter, Clock]:
-    meter, clock = Meter(CPU, flops, rate), Clock()
+    meter, clock = Meter(CPU, flops), Clock()
+    meter.rate = rate
     meter.clock = clock
     meter.restart()
     return meter, clock

@@ -121,7 +121,6 @@ class Trainer:
         self.means = {"evaluation": Mean(), "line": Mean()}
         self.grad_norm = torch.zeros(())
         # The rate, which takes a while to measure, comes when training begins.
-        self.meter = Meter(self.device, flops_per_token(self.model.config), math.inf)
         self._clock = time.perf_counter()  # when training would have begun without a break
         self._stopwatch = Stopwatch()
         self._pace: Pace | None = None
