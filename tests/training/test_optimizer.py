@@ -11,7 +11,7 @@ from tiny import tiny_gpt, train_config
 from yocto.config import FAMILIES
 from yocto.model.gpt import GPT
 from yocto.training.muon import Muon
-from yocto.training.optimizer import MUON_FACTOR, make_optimizers
+from yocto.training.optimizer import EMBEDDING_FACTOR, MUON_FACTOR, make_optimizers
 
 
 @pytest.fixture(params=FAMILIES)
@@ -103,7 +103,17 @@ def test_muons_rate_follows_adamws_where_it_is_not_given() -> None:
     assert groups_of(tiny_gpt(), learning_rate=0.01, muon_lr=0.0)[0]["lr"] == 0.0
 
 
+def test_token_vectors_learn_faster_where_they_are_not_the_heads_too() -> None:
+    for tied in (True, False):
+        model = tiny_gpt(family="qwen3", tie_weights=tied)
+        groups = groups_of(model, learning_rate=0.01)
+        (rate,) = (g["lr"] for g in groups for p in g["params"] if p is model.wte.weight)
+        assert rate == pytest.approx(0.01 if tied else 0.01 * EMBEDDING_FACTOR)
+
+
 def test_each_group_keeps_its_peak_rate(optimizer: str) -> None:
-    groups = groups_of(tiny_gpt(), optimizer=optimizer, learning_rate=0.01, muon_lr=0.02)
+    model = tiny_gpt(tie_weights=True)
+    groups = groups_of(model, optimizer=optimizer, learning_rate=0.01, muon_lr=0.02)
     assert all(group["peak"] == group["lr"] for group in groups)
-    assert [g["peak"] for g in groups] == ([0.02, 0.01] if optimizer == "muon" else [0.01, 0.01])
+    peaks = [0.02, 0.01, 0.01] if optimizer == "muon" else [0.01, 0.01]
+    assert [group["peak"] for group in groups] == peaks

@@ -33,7 +33,7 @@ def scaled(depth: int) -> dict[str, Any]:
         "batch_size": -(-sequences // passes),
         "gradient_accumulation_steps": passes,
         "max_iters": max_iters,
-        "learning_rate": float(f"{4e-3 * math.sqrt(128 / n_embd):.2g}"),
+        "learning_rate": float(f"{8e-3 * math.sqrt(128 / n_embd):.2g}"),
         "muon_lr": 0.03,
         "warmup_iters": max(10, max_iters // 100),
         "eval_interval": max_iters // 20,

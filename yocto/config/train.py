@@ -30,10 +30,10 @@ class RecipeConfig(Config):
         "What follows the warm-up: linear and wsd stay at the peak and then cool down, long or "
         "short.",
     )
-    learning_rate: float = knob(4e-3, "Peak learning rate, AdamW's.", low=0, high=10)
+    learning_rate: float = knob(8e-3, "Peak learning rate, AdamW's.", low=0, high=10)
     muon_lr: float | None = knob(
         None, "Muon's peak learning rate.", low=0, high=10,
-        default_text="8 times --learning-rate",
+        default_text="4 times --learning-rate",
     )  # fmt: skip
     min_lr: float = knob(0.0, "Learning rate at the end, AdamW's.", low=0, high=10)
     warmup_iters: int = knob(10, "Steps over which the learning rate rises.", low=0, high=10**9)
