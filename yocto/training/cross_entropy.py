@@ -62,24 +62,25 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 there = y != IGNORED
                 place = y.where(there, 0)[:, None]  # (rows, 1)
                 logits = (x @ head.T).float()  # (rows, V)
-                surprise = F.log_softmax(logits, dim=1)
-                loss -= (surprise.gather(1, place) * there[:, None]).sum()
+                logprobs = F.log_softmax(logits, dim=1)
+                loss -= (logprobs.gather(1, place) * there[:, None]).sum()
                 if to_features is None or to_weight is None:
                     continue
-                share = (there / count)[:, None]
-                gradient = surprise.exp_().mul_(share)
-                gradient.scatter_add_(1, place, -share)
+                real = there.float()[:, None]
+                gradient = logprobs.exp_().mul_(real)
+                gradient.scatter_add_(1, place, -real)
                 gradient = gradient.to(dtype)
                 to_features[part] = gradient @ head
                 if dtype == torch.float32:
                     to_weight.addmm_(gradient.T, x)
                 else:  # added up in float32, though the products are not
                     to_weight += gradient.T @ x
-        ctx.gradients = to_features, to_weight
+        # Divided by the count at the very end: in float16 so small numbers would vanish before.
+        ctx.gradients = to_features, to_weight, count
         return loss / count
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        to_features, to_weight = ctx.gradients
-        (scale,) = outer
+        to_features, to_weight, count = ctx.gradients
+        scale = outer[0] / count
         return to_features * scale, to_weight * scale, None, None, None, None
