@@ -28,8 +28,8 @@ NANOGPT: dict[str, Any] = {
 
 # Ours is what `yocto train` does of itself; only the length of the run is chosen here. SHORT is to
 # reach nanoGPT's loss in a fifth of its time, LONG takes as long as nanoGPT's recipe does.
-SHORT: dict[str, Any] = {**SHAPE, "batch_size": 16, "max_iters": 220, "warmup_iters": 10}
-LONG: dict[str, Any] = {**SHORT, "max_iters": 1200}
+SHORT: dict[str, Any] = {**SHAPE, "batch_size": 16, "max_iters": 200, "warmup_iters": 10}
+LONG: dict[str, Any] = {**SHORT, "max_iters": 1080}
 
 
 def settings_of(recipe: Mapping[str, Any], seed: int, scale: float = 1.0) -> TrainConfig:
