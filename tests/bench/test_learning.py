@@ -134,7 +134,7 @@ def test_a_side_that_fails_once_is_out_for_good_and_the_bar_still_fills(
     assert (theirs.reason, theirs.runs, theirs.cpu_seconds) == ("it ended", None, None)
     assert [run.seed for run in ours.runs or []] == [1, 2, 3]
     assert [run.target for run in ours.runs or []] == [2.0, None, None]
-    assert (ours.parameters, ours.iterations, ours.batch_size) == (5, 220, 16)
+    assert (ours.parameters, ours.iterations, ours.batch_size) == (5, 200, 16)
     assert "TrainConfig(" in ours.call
 
 
