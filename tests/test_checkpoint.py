@@ -329,6 +329,30 @@ def test_prune_keeps_the_latest_and_the_best_step(tmp_path: Path) -> None:
     assert sorted(f.name for f in run.path.glob("step-*")) == ["step-000010", "step-000015"]
 
 
+@pytest.mark.parametrize(
+    ("keep_last", "kept"), [(1, [10, 20]), (2, [10, 15, 20]), (9, [5, 10, 15, 20])]
+)
+def test_prune_keeps_as_many_as_it_is_told(
+    tmp_path: Path, keep_last: int, kept: list[int]
+) -> None:
+    run = Run(tmp_path / "run")
+    for step in (5, 10, 15, 20):
+        save(run, step)
+    run.mark_best(10)
+    run.prune(keep_last)
+    assert sorted(int(f.name[-6:]) for f in run.path.glob("step-*")) == kept
+
+
+def test_steps_after_the_latest_go_and_do_not_count_as_newest(tmp_path: Path) -> None:
+    """They are damaged, or those of a run that was replaced."""
+    run = Run(tmp_path / "run")
+    for step in (5, 10, 15, 20):
+        save(run, step)
+    run.mark_latest(10)
+    run.prune(2)
+    assert sorted(int(f.name[-6:]) for f in run.path.glob("step-*")) == [5, 10]
+
+
 @pytest.mark.parametrize("text", ["step-000099", "", "../../etc", "\udcff nonsense"])
 def test_a_pointer_to_nowhere_is_none(tmp_path: Path, text: str) -> None:
     run = Run(tmp_path / "run")

@@ -61,7 +61,7 @@ def test_keeping_documents_apart_takes_memory_that_grows_with_the_square_of_the_
 
 def out_of_memory(error: Exception, **knobs) -> RunError:
     with pytest.raises(RunError, match="out of memory while training") as caught:
-        with memory_told(train_config(**knobs)):
+        with memory_told(lambda: train_config(**knobs)):
             raise error
     return caught.value
 
@@ -99,5 +99,5 @@ def test_the_halves_of_an_odd_batch_are_nearly_the_same_step() -> None:
 def test_other_errors_pass_through() -> None:
     for error in (RuntimeError("shapes do not match"), ValueError("no")):
         with pytest.raises(type(error), match=str(error)):
-            with memory_told(train_config()):
+            with memory_told(train_config):
                 raise error

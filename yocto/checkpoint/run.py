@@ -108,9 +108,11 @@ class Run:
             remove(self.path / name)
 
     def prune(self, keep_last: int = 1) -> None:
-        """Delete all steps but the newest ones, so many, and those that `latest` and `best` name;
-        and what a kill left half written."""
-        keep = {self.pointer("latest"), self.pointer("best"), *self.steps()[:keep_last]}
+        """Delete all steps but `latest` and those before it, so many in all, and `best`; and what a
+        kill left half written. What comes after `latest` is damaged, or an older run's."""
+        steps, latest = self.steps(), self.pointer("latest")
+        newest = steps.index(latest) if latest in steps else 0
+        keep = {latest, self.pointer("best"), *steps[newest : newest + keep_last]}
         for folder in (*self.path.glob("step-*"), *self.path.glob(".step-*")):
             if folder not in keep:
                 shutil.rmtree(folder, ignore_errors=True)
