@@ -332,9 +332,7 @@ def test_prune_keeps_the_latest_and_the_best_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keep_last", "kept"), [(1, [10, 20]), (2, [10, 15, 20]), (9, [5, 10, 15, 20])]
 )
-def test_prune_keeps_as_many_as_it_is_told(
-    tmp_path: Path, keep_last: int, kept: list[int]
-) -> None:
+def test_prune_keeps_as_many_as_it_is_told(tmp_path: Path, keep_last: int, kept: list[int]) -> None:
     run = Run(tmp_path / "run")
     for step in (5, 10, 15, 20):
         save(run, step)

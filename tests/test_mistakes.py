@@ -222,6 +222,12 @@ MISTAKES = {
     "two lengths at once": Mistake(
         "train --minutes 1 --max-iters 5", ("the same in two ways", "--minutes or"), status=2
     ),
+    "a depth and a preset at once": Mistake(
+        "train --depth 2 --preset cpu-char", ("the same in two ways", "--depth or"), status=2
+    ),
+    "a logger that is none": Mistake(
+        "train --log tensorbord", ("log is 'tensorbord'", "tensorboard or wandb"), status=2
+    ),
     "a key that is none in a file": Mistake(
         "train --config my.yaml",
         ("my.yaml: unknown setting 'n_layers'", "'n_layer'", "from 1 to 1000"),

@@ -735,7 +735,6 @@ def test_an_evaluation_that_is_nan_stops_the_run(tmp_path: Path) -> None:
     assert not (tmp_path / "best").exists()
 
 
-
 def test_where_compiling_fails_the_run_goes_on_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
