@@ -68,7 +68,7 @@ def test_all_configurations_are_found():
 @every_knob()
 def test_each_knob_has_a_help_text_that_is_one_sentence(cls, f):
     text = f.metadata["help"]
-    assert text[0].isupper() or text.startswith(("auto", "latest"))
+    assert text[0].isupper() or text.startswith(("auto", "latest", "muon"))
     assert text.endswith(".")
     assert "\n" not in text
 
@@ -244,7 +244,9 @@ def value_strategy(cls: type[Config], f: dataclasses.Field[Any]) -> st.SearchStr
         min_size=low or 0,
         max_size=20,
     )
-    if get_origin(kind) is Literal:
+    if f.name == "log":
+        values = st.lists(st.sampled_from(["tensorboard", "wandb"]), max_size=3).map(tuple)
+    elif get_origin(kind) is Literal:
         values = st.sampled_from(get_args(kind))
     elif get_origin(kind) is tuple:
         values = st.lists(texts, max_size=3).map(tuple)

@@ -102,11 +102,13 @@ def write(name: str, content: str | bytes) -> Callable[[Path], object]:
 
 
 def change(pattern: str, how: Callable[[bytes], bytes]) -> Callable[[Path], object]:
-    """Change the one file that matches."""
+    """Change each file that matches: a run has several checkpoints."""
 
     def before(home: Path) -> None:
-        (file,) = home.glob(pattern)
-        file.write_bytes(how(file.read_bytes()))
+        files = list(home.glob(pattern))
+        assert files
+        for file in files:
+            file.write_bytes(how(file.read_bytes()))
 
     return before
 

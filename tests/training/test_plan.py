@@ -98,6 +98,5 @@ def test_the_halves_of_an_odd_batch_are_nearly_the_same_step() -> None:
 
 def test_other_errors_pass_through() -> None:
     for error in (RuntimeError("shapes do not match"), ValueError("no")):
-        with pytest.raises(type(error), match=str(error)):
-            with memory_told(train_config):
-                raise error
+        with pytest.raises(type(error), match=str(error)), memory_told(train_config):
+            raise error

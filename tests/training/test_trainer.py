@@ -26,7 +26,6 @@ from yocto.errors import DataError, RunError
 from yocto.training.corpus import Corpus
 from yocto.training.trainer import Hooks, Trainer
 
-
 TIMED = ("seconds", "tokens_per_second", "utilisation", "busy", "memory")
 
 
