@@ -295,6 +295,28 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before_it_whole(
     Checkpoint.open(again).load_model()
 
 
+def test_a_new_run_that_comes_to_no_checkpoint_gives_the_old_one_its_records_back(
+    tmp_path: Path,
+) -> None:
+    run = Run(tmp_path / "run")
+    save(run)
+    (run.path / "metrics.jsonl").write_text("old")
+    run.set_aside()
+    (run.path / "metrics.jsonl").write_text("new")
+    (run.path / "config.yaml").write_text("new")
+    run.put_back()
+    assert (run.path / "metrics.jsonl").read_text() == "old"
+    new = Run(tmp_path / "new")
+    new.path.mkdir()
+    (new.path / "config.yaml").write_text("new")
+    new.put_back()
+    assert not list(new.path.iterdir())
+    (new.path / "config.yaml").write_text("new")
+    (new.path / "metrics.jsonl").write_text("new")
+    new.put_back()  # what it has measured before it failed can be looked at
+    assert len(list(new.path.iterdir())) == 2
+
+
 def test_what_a_kill_left_behind_is_never_taken_for_a_checkpoint(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     step = save(run)

@@ -1,6 +1,7 @@
 """Every knob: its help, its range, its type; and how settings are laid over each other."""
 
 import dataclasses
+import itertools
 import json
 import math
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -424,7 +425,7 @@ def test_deeper_models_are_larger_and_learn_more_slowly_from_more():
     rates = [run.learning_rate for run in runs]
     assert rates == sorted(rates, reverse=True)
     tokens = [r.batch_size * r.gradient_accumulation_steps * r.block_size for r in runs]
-    assert all(b > 0.9 * a for a, b in zip(tokens, tokens[1:], strict=False))
+    assert all(b > 0.9 * a for a, b in itertools.pairwise(tokens))
     assert {run.muon_lr for run in runs} == {runs[0].muon_lr}  # a rate that needs no rule
     assert scaled(12)["n_embd"] == 768  # GPT-2's smallest
 

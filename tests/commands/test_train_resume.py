@@ -197,7 +197,7 @@ def test_a_dry_run_of_a_run_that_goes_on_changes_nothing(
     assert {p: p.read_bytes() for p in run_folder(project).rglob("*") if p.is_file()} == files
 
 
-# ---------------------------------------------------------------------------------------- in the end
+# --------------------------------------------------------------------------------------- in the end
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def polar(x: torch.Tensor) -> torch.Tensor:
 
 
 def near(result: torch.Tensor, x: torch.Tensor) -> None:
-    """result = U D Vᵀ with D as the docstring promises: around one, or small where x has nothing."""
+    """result = U D Vᵀ with D as the docstring promises: around one, or small where x is."""
     u, s, v = torch.linalg.svd(x.double(), full_matrices=False)
     inner = u.mT @ result.double() @ v.mT
     values = inner.diagonal(dim1=-2, dim2=-1)

@@ -218,7 +218,7 @@ def test_more_patience_goes_on_with_a_run_that_ended_early(tmp_path: Path) -> No
     assert (again.step, again.early) == (fitted.step + 6, False)
 
 
-# ------------------------------------------------------------------------------------- overfit-batch
+# ------------------------------------------------------------------------------------ overfit-batch
 
 
 def test_one_batch_is_learnt_by_heart_and_evaluated_on(tmp_path: Path) -> None:

@@ -99,6 +99,15 @@ class Run:
             if (self.path / name).exists():
                 (self.path / name).replace(self.path / f".{name}.replaced")
 
+    def put_back(self) -> None:
+        """Undo `set_aside` for a new run that has come to no checkpoint: the records are again
+        those of the run that was to be replaced; where there was none, what was measured stays."""
+        for name in RECORDS:
+            if (self.path / f".{name}.replaced").exists():
+                (self.path / f".{name}.replaced").replace(self.path / name)
+            elif not (self.path / "metrics.jsonl").exists():
+                remove(self.path / name)
+
     def keep_only(self, step: int) -> None:
         """Delete what an older run of this name left, now that a step of the new one is saved."""
         for folder in self.path.glob("step-*"):

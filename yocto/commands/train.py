@@ -177,7 +177,11 @@ def _train(trainer: Trainer, plan: Plan, progress: Progress) -> Trained:
         for logger in loggers:
             open_loggers.callback(logger.close)
         trainer.hooks = Hooks(planned, _sampler(trainer), loggers)
-        return _trained(path, trainer, trainer.fit())
+        try:
+            return _trained(path, trainer, trainer.fit())
+        finally:
+            if trainer.health.saved_step is None:
+                trainer.run.put_back()
 
 
 def _rehearse(trainer: Trainer, plan: Plan) -> Rehearsed:

@@ -316,9 +316,8 @@ class Trainer:
         """Write a training line."""
         mean, norm = self.means["line"].value(), float(self.grad_norm)
         self.health.check_line(mean, norm, self.step)
-        shown = (
-            norm if math.isfinite(norm) else None
-        )  # JSON knows no infinity; float16 may overflow
+        # JSON knows no infinity, and a gradient in float16 may overflow.
+        shown = norm if math.isfinite(norm) else None
         rate = self.config.learning_rate * schedule_at(self.step - 1, self.config, self.max_iters)
         self._record({
             "step": self.step, "train_loss": mean, "learning_rate": rate, "grad_norm": shown,
