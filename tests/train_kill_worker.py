@@ -2,8 +2,8 @@
 
 Run as a program of its own, which has one thread and can fork:
 train_kill_worker.py FOLDER OPTIMIZER ORDER KILLS SEED. Each life is `yocto train --resume auto` in
-a process of its own; half of the kills come while a checkpoint is being written. Prints what differs
-at the end from an undisturbed run, and then how many kills there were and how many of them left a
+a process of its own; half of the kills come while a checkpoint is being written. Prints what
+differs at the end from an undisturbed run, then how many kills there were and how many left a
 checkpoint half written.
 """
 
