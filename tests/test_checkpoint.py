@@ -296,6 +296,28 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before_it_whole(
     Checkpoint.open(again).load_model()
 
 
+def test_a_new_run_that_comes_to_no_checkpoint_gives_the_old_one_its_records_back(
+    tmp_path: Path,
+) -> None:
+    run = Run(tmp_path / "run")
+    save(run)
+    (run.path / "metrics.jsonl").write_text("old")
+    run.set_aside()
+    (run.path / "metrics.jsonl").write_text("new")
+    (run.path / "config.yaml").write_text("new")
+    run.put_back()
+    assert (run.path / "metrics.jsonl").read_text() == "old"
+    new = Run(tmp_path / "new")
+    new.path.mkdir()
+    (new.path / "config.yaml").write_text("new")
+    new.put_back()
+    assert not list(new.path.iterdir())
+    (new.path / "config.yaml").write_text("new")
+    (new.path / "metrics.jsonl").write_text("new")
+    new.put_back()  # what it has measured before it failed can be looked at
+    assert len(list(new.path.iterdir())) == 2
+
+
 def test_what_a_kill_left_behind_is_never_taken_for_a_checkpoint(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     step = save(run)
@@ -328,6 +350,28 @@ def test_prune_keeps_the_latest_and_the_best_step(tmp_path: Path) -> None:
     run.mark_best(10)
     run.prune()
     assert sorted(f.name for f in run.path.glob("step-*")) == ["step-000010", "step-000015"]
+
+
+@pytest.mark.parametrize(
+    ("keep_last", "kept"), [(1, [10, 20]), (2, [10, 15, 20]), (9, [5, 10, 15, 20])]
+)
+def test_prune_keeps_as_many_as_it_is_told(tmp_path: Path, keep_last: int, kept: list[int]) -> None:
+    run = Run(tmp_path / "run")
+    for step in (5, 10, 15, 20):
+        save(run, step)
+    run.mark_best(10)
+    run.prune(keep_last)
+    assert sorted(int(f.name[-6:]) for f in run.path.glob("step-*")) == kept
+
+
+def test_steps_after_the_latest_go_and_do_not_count_as_newest(tmp_path: Path) -> None:
+    """They are damaged, or those of a run that was replaced."""
+    run = Run(tmp_path / "run")
+    for step in (5, 10, 15, 20):
+        save(run, step)
+    run.mark_latest(10)
+    run.prune(2)
+    assert sorted(int(f.name[-6:]) for f in run.path.glob("step-*")) == [5, 10]
 
 
 @pytest.mark.parametrize("text", ["step-000099", "", "../../etc", "\udcff nonsense"])

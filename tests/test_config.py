@@ -1,6 +1,7 @@
 """Every knob: its help, its range, its type; and how settings are laid over each other."""
 
 import dataclasses
+import itertools
 import json
 import math
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -24,6 +25,7 @@ from yocto.config import (
     knobs,
     nearest,
     range_text,
+    scaled,
     takes,
     unwrap_optional,
 )
@@ -68,7 +70,7 @@ def test_all_configurations_are_found():
 @every_knob()
 def test_each_knob_has_a_help_text_that_is_one_sentence(cls, f):
     text = f.metadata["help"]
-    assert text[0].isupper() or text.startswith(("auto", "latest"))
+    assert text[0].isupper() or text.startswith(("auto", "latest", "muon"))
     assert text.endswith(".")
     assert "\n" not in text
 
@@ -244,7 +246,9 @@ def value_strategy(cls: type[Config], f: dataclasses.Field[Any]) -> st.SearchStr
         min_size=low or 0,
         max_size=20,
     )
-    if get_origin(kind) is Literal:
+    if f.name == "log":
+        values = st.lists(st.sampled_from(["tensorboard", "wandb"]), max_size=3).map(tuple)
+    elif get_origin(kind) is Literal:
         values = st.sampled_from(get_args(kind))
     elif get_origin(kind) is tuple:
         values = st.lists(texts, max_size=3).map(tuple)
@@ -385,6 +389,65 @@ def test_off_turns_an_optional_knob_off():
 def test_the_settings_that_presets_decide_are_those_in_their_files():
     inside = [set(load_preset(name)) for name in preset_names()]
     assert TrainConfig.from_preset == frozenset.intersection(*map(frozenset, inside))
+
+
+# ------------------------------------------------------------------------------ presets and depth
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_is_a_run_that_can_be(name):
+    made = TrainConfig.from_dict(load_preset(name), f"preset {name}")
+    shape = {f.name: getattr(made, f.name) for f in knobs(ModelConfig)}
+    GPTConfig(vocab_size=300, **shape)
+    assert made.warmup_iters < made.max_iters
+    assert made.eval_interval <= made.max_iters
+    assert made.preset is None
+
+
+@pytest.mark.parametrize("depth", range(1, 65))
+def test_each_depth_is_a_run_that_can_be(depth):
+    made = TrainConfig.from_dict({"depth": depth}).with_base(scaled(depth))
+    shape = {f.name: getattr(made, f.name) for f in knobs(ModelConfig)}
+    gpt = GPTConfig(vocab_size=50304, **shape)
+    assert (gpt.n_layer, gpt.n_embd, gpt.n_embd // gpt.n_head) == (depth, 64 * depth, 64)
+    assert made.warmup_iters < made.max_iters
+    # 20 tokens for each of the 12 n_embd² weights of a block; rounded up to whole passes.
+    step = made.batch_size * made.gradient_accumulation_steps * made.block_size
+    expected = 20 * 12 * gpt.n_embd**2 * depth / (1000 * depth)
+    rounding = (0.5 + made.gradient_accumulation_steps) * made.block_size
+    assert abs(step - expected) <= rounding
+    assert made.max_iters == 1000 * depth
+    assert made.batch_size * made.block_size <= 1 << 14 or made.batch_size == 1
+    assert 1 << 6 <= made.block_size <= 1024
+
+
+def test_deeper_models_are_larger_and_learn_more_slowly_from_more():
+    runs = [TrainConfig().with_base(scaled(depth)) for depth in range(1, 65)]
+    rates = [run.learning_rate for run in runs]
+    assert rates == sorted(rates, reverse=True)
+    tokens = [r.batch_size * r.gradient_accumulation_steps * r.block_size for r in runs]
+    assert all(b > 0.9 * a for a, b in itertools.pairwise(tokens))
+    assert {run.muon_lr for run in runs} == {runs[0].muon_lr}  # a rate that needs no rule
+    assert scaled(12)["n_embd"] == 768  # GPT-2's smallest
+
+
+def test_what_is_given_stands_above_the_depth():
+    made = TrainConfig.from_dict({"depth": 4, "n_embd": 128}).with_base(scaled(4))
+    assert (made.n_embd, made.n_layer) == (128, 4)
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"depth": 4, "preset": "cpu-char"}, {"minutes": 1.0, "max_iters": 5}]
+)
+def test_two_ways_of_saying_the_same_are_known_as_such(knobs):
+    assert tuple(knobs) in [tuple(pair) for pair in TrainConfig.alternatives]
+
+
+@pytest.mark.parametrize("log", [("tensorbord",), ("wandb", "mlflow"), ("",)])
+def test_a_logger_that_is_none_is_refused(log):
+    with pytest.raises(ConfigError, match="log is "):
+        TrainConfig(log=log)
+    assert TrainConfig(log=("wandb", "tensorboard")).log == ("wandb", "tensorboard")
 
 
 # --------------------------------------------------------------------------------- the tokenizer

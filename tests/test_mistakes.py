@@ -102,11 +102,13 @@ def write(name: str, content: str | bytes) -> Callable[[Path], object]:
 
 
 def change(pattern: str, how: Callable[[bytes], bytes]) -> Callable[[Path], object]:
-    """Change the one file that matches."""
+    """Change each file that matches: a run has several checkpoints."""
 
     def before(home: Path) -> None:
-        (file,) = home.glob(pattern)
-        file.write_bytes(how(file.read_bytes()))
+        files = list(home.glob(pattern))
+        assert files
+        for file in files:
+            file.write_bytes(how(file.read_bytes()))
 
     return before
 
@@ -221,6 +223,12 @@ MISTAKES = {
     ),
     "two lengths at once": Mistake(
         "train --minutes 1 --max-iters 5", ("the same in two ways", "--minutes or"), status=2
+    ),
+    "a depth and a preset at once": Mistake(
+        "train --depth 2 --preset cpu-char", ("the same in two ways", "--depth or"), status=2
+    ),
+    "a logger that is none": Mistake(
+        "train --log tensorbord", ("log is 'tensorbord'", "tensorboard or wandb"), status=2
     ),
     "a key that is none in a file": Mistake(
         "train --config my.yaml",

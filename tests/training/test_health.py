@@ -92,3 +92,14 @@ def test_the_advice_can_be_typed() -> None:
     assert hint == "Start again with --learning-rate 0.01; nothing was saved yet."
     assert "--grad-clip 1" in ended(make_health(grad_clip=0.0), math.nan).hint
     assert "--dtype bfloat16" in ended(make_health(dtype="float16"), math.nan).hint
+
+
+def test_a_checkpoint_that_an_evaluation_finds_spoilt_is_not_gone_back_to() -> None:
+    health = make_health()
+    health.look_at_evaluation(2.0, 30)
+    assert health.good_step == 40
+    health.look_at_evaluation(13.5, 30)
+    assert "Step 30 is saved and whole" in ended(health, math.nan).hint
+    # A good line tells that the validation text alone is strange to the model.
+    health.check_line(2.0, 0.5, 210)
+    assert "Step 40 is saved and whole" in ended(health, math.nan).hint

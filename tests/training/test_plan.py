@@ -60,10 +60,10 @@ def test_keeping_documents_apart_takes_memory_that_grows_with_the_square_of_the_
 
 
 def out_of_memory(error: Exception, **knobs) -> RunError:
-    with pytest.raises(RunError, match="out of memory while training") as caught:
-        with memory_told(train_config(**knobs)):
-            raise error
-    return caught.value
+    caught = pytest.raises(RunError, match="out of memory while training")
+    with caught as found, memory_told(lambda: train_config(**knobs)):
+        raise error
+    return found.value
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,5 @@ def test_the_halves_of_an_odd_batch_are_nearly_the_same_step() -> None:
 
 def test_other_errors_pass_through() -> None:
     for error in (RuntimeError("shapes do not match"), ValueError("no")):
-        with pytest.raises(type(error), match=str(error)):
-            with memory_told(train_config()):
-                raise error
+        with pytest.raises(type(error), match=str(error)), memory_told(train_config):
+            raise error

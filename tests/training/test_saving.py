@@ -132,6 +132,27 @@ def test_weights_of_an_exploded_line_are_not_saved(tmp_path: Path, saved: list[i
     assert "Step 15 is saved and whole: add --resume auto" in caught.value.hint
 
 
+def test_a_run_that_diverges_goes_back_before_the_weights_were_spoilt(tmp_path: Path) -> None:
+    config = train_config(max_iters=100, eval_interval=5, learning_rate=0.0)
+    trainer = make_trainer(tmp_path, config)
+    step, evaluate = trainer.engine.step, trainer.evaluate
+
+    def exploding(*args: Any) -> Any:
+        loss, norm = step(*args)
+        return (loss + 10 if trainer.step >= 15 else loss), norm
+
+    def found(batches: int | None) -> float | None:
+        return 13.5 if trainer.step == 15 else evaluate(batches)
+
+    trainer.engine.step, trainer.evaluate = exploding, found  # type: ignore[method-assign]
+    with pytest.raises(RunError, match="at step 20") as caught:
+        trainer.fit()
+    # At 5 all was as good as at 10: the first is the best.
+    assert "Step 5 is saved and whole: add --resume auto" in caught.value.hint
+    assert (tmp_path / "latest").read_text() == "step-000005\n"
+    assert resumed(tmp_path, config).step == 5
+
+
 # ----------------------------------------------------------------------------------------- patience
 
 
@@ -197,7 +218,7 @@ def test_more_patience_goes_on_with_a_run_that_ended_early(tmp_path: Path) -> No
     assert (again.step, again.early) == (fitted.step + 6, False)
 
 
-# ------------------------------------------------------------------------------------- overfit-batch
+# ------------------------------------------------------------------------------------ overfit-batch
 
 
 def test_one_batch_is_learnt_by_heart_and_evaluated_on(tmp_path: Path) -> None:
@@ -219,7 +240,7 @@ def test_a_run_of_one_batch_is_resumed_with_that_batch(tmp_path: Path, order: st
     whole.fit()
     half = make_trainer(tmp_path / "half", config)
     for _ in range(4):
-        half._train_step()
+        half.train_step()
     half.save()
     rest = resumed(tmp_path / "half", config)
     rest.fit()

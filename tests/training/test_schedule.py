@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -136,7 +137,7 @@ def test_no_rate_is_outside_of_0_to_1_and_none_rises_after_the_warm_up(
     assert all(0 <= rate <= 1 for rate in rates)
     assert rates[:warmup] == sorted(rates[:warmup])
     after = rates[warmup:]
-    assert all(b <= a + 1e-12 for a, b in zip(after, after[1:], strict=False))
+    assert all(b <= a + 1e-12 for a, b in itertools.pairwise(after))
     low = min(1.0, min_lr / learning_rate) if learning_rate else 1.0
     if after and schedule != "constant" and warmup < end:
         assert rates[end] == pytest.approx(low)
@@ -151,5 +152,5 @@ def test_no_rate_jumps(schedule: str, warmup: int, cooldown: float) -> None:
     """In a run of 1,000 steps two in a row differ by little; the root of wsd begins steeply."""
     c = config(schedule=schedule, warmup_iters=warmup, max_iters=1000, cooldown=cooldown)
     rates = [schedule_at(step, c) for step in range(warmup, 1001)]
-    most = max(abs(a - b) for a, b in zip(rates, rates[1:], strict=False))
+    most = max(abs(a - b) for a, b in itertools.pairwise(rates))
     assert most <= (math.sqrt(1 / 99) if schedule == "wsd" else 1 / 99)

@@ -26,7 +26,6 @@ from yocto.errors import DataError, RunError
 from yocto.training.corpus import Corpus
 from yocto.training.trainer import Hooks, Trainer
 
-
 TIMED = ("seconds", "tokens_per_second", "utilisation", "busy", "memory")
 
 
@@ -196,7 +195,7 @@ def test_windows_that_are_not_full_weigh_by_their_targets(tmp_path: Path) -> Non
         taken.update({n: p.grad.clone() for n, p in trainer.model.named_parameters()})
 
     instead_of_moving(trainer, keep)
-    trainer._train_step()
+    trainer.train_step()
     for name, gradient in expected.items():
         torch.testing.assert_close(taken[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
     assert trainer.means["line"].value() == pytest.approx(total.item() / 20, rel=1e-5)
@@ -213,7 +212,7 @@ def test_large_gradients_are_clipped_and_0_turns_clipping_off(tmp_path: Path) ->
             seen.append(math.sqrt(sum(squares)))
 
         instead_of_moving(trainer, keep)
-        trainer._train_step()
+        trainer.train_step()
         return seen[0]
 
     free = norm(0.0)
@@ -544,8 +543,8 @@ def test_documents_that_are_kept_apart_are_so_in_training_and_in_evaluations(
     assert plain.evaluate(None) != pytest.approx(losses / count, rel=1e-3)
     assert torch.equal(plain.batches.next()[0], apart.batches.next()[0])
     for _ in range(5):
-        plain._train_step()
-        apart._train_step()
+        plain.train_step()
+        apart.train_step()
     assert plain.means["line"].value() != pytest.approx(apart.means["line"].value(), rel=1e-4)
 
 
@@ -698,7 +697,7 @@ def test_saving_a_step_twice_writes_it_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = make_trainer(tmp_path, train_config())
-    trainer._train_step()
+    trainer.train_step()
     written = []
     monkeypatch.setattr(Run, "save", lambda self, step, *rest: written.append(step))
     trainer.save()
@@ -733,7 +732,6 @@ def test_an_evaluation_that_is_nan_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="validation loss is nan at step 4"):
         trainer.fit()
     assert not (tmp_path / "best").exists()
-
 
 
 def test_where_compiling_fails_the_run_goes_on_without(

@@ -113,6 +113,15 @@ class Run:
             if (self.path / name).exists():
                 (self.path / name).replace(self.path / f".{name}.replaced")
 
+    def put_back(self) -> None:
+        """Undo `set_aside` for a new run that has come to no checkpoint: the records are again
+        those of the run that was to be replaced; where there was none, what was measured stays."""
+        for name in RECORDS:
+            if (self.path / f".{name}.replaced").exists():
+                (self.path / f".{name}.replaced").replace(self.path / name)
+            elif not (self.path / "metrics.jsonl").exists():
+                remove(self.path / name)
+
     def keep_only(self, step: int) -> None:
         """Delete what an older run of this name left, now that a step of the new one is saved."""
         for folder in self.path.glob("step-*"):
@@ -122,9 +131,11 @@ class Run:
             remove(self.path / name)
 
     def prune(self, keep_last: int = 1) -> None:
-        """Delete all steps but the newest ones, so many, and those that `latest` and `best` name;
-        and what a kill left half written."""
-        keep = {self.pointer("latest"), self.pointer("best"), *self.steps()[:keep_last]}
+        """Delete all steps but `latest` and those before it, so many in all, and `best`; and what a
+        kill left half written. What comes after `latest` is damaged, or an older run's."""
+        steps, latest = self.steps(), self.pointer("latest")
+        newest = steps.index(latest) if latest in steps else 0
+        keep = {latest, self.pointer("best"), *steps[newest : newest + keep_last]}
         for folder in (*self.path.glob("step-*"), *self.path.glob(".step-*")):
             if folder not in keep:
                 shutil.rmtree(folder, ignore_errors=True)

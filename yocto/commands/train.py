@@ -109,7 +109,7 @@ class Rehearsed:
 def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed:
     """Train a new run, or go on with one; with --dry-run, tell what that would take."""
     found = find_resumed(config, progress)
-    with ExitStack() as held, memory_told(config):
+    with ExitStack() as held, memory_told(lambda: config):
         checkpoint, state = None, None
         if found is not None:
             path = found.path
@@ -177,13 +177,17 @@ def _train(trainer: Trainer, plan: Plan, progress: Progress) -> Trained:
         for logger in loggers:
             open_loggers.callback(logger.close)
         trainer.hooks = Hooks(planned, _sampler(trainer), loggers)
-        return _trained(path, trainer, trainer.fit())
+        try:
+            return _trained(path, trainer, trainer.fit())
+        finally:
+            if trainer.health.saved_step is None:
+                trainer.run.put_back()
 
 
 def _rehearse(trainer: Trainer, plan: Plan) -> Rehearsed:
-    pace = trainer.rehearse()
-    config = trainer.config
-    left = config.max_iters - trainer.step
+    done, config = trainer.step, trainer.config
+    pace = trainer.rehearse()  # which takes some steps
+    left = config.max_iters - done
     if config.minutes is not None:
         left = pace.steps(60 * config.minutes)
     plan = dataclasses.replace(plan, iterations=left, seconds=pace.seconds(left))

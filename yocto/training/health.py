@@ -18,12 +18,14 @@ class Health:
     """Looks at losses and gradients, and stops a run that has diverged: one whose loss or gradient
     is no number, or whose loss has risen well above that of guessing.
 
-    saved_step: of the last checkpoint, which is whole.
+    saved_step: of the last checkpoint, which is whole. better_step: of one to go back to instead,
+    where an evaluation has found the last one's weights spoilt.
     """
 
     config: TrainConfig
     vocab_size: int
     saved_step: int | None = None
+    better_step: int | None = None
     norms: list[float] = field(default_factory=list)  # of the latest lines
     lowest: float = math.inf  # mean loss of a line
     exploded: list[float] = field(default_factory=list)  # those of the latest lines, if in a row
@@ -37,13 +39,27 @@ class Health:
         """Look at the mean loss, in nats, and the gradients' norm of some steps."""
         self.check_number("the loss", loss, step)
         self.norms = [*self.norms[-9:], norm]
-        if loss <= math.log(self.vocab_size) + WORSE_THAN_GUESSING:
+        if not self._is_exploded(loss):
             self.lowest = min(self.lowest, loss)
-            self.exploded = []
+            self.exploded, self.better_step = [], None
             return
         self.exploded.append(loss)
         if len(self.exploded) >= LINES:
             self.check_whole(step)
+
+    def look_at_evaluation(self, loss: float, best_step: int | None) -> None:
+        """A validation loss may tell of spoilt weights before a training line does, or of a model
+        that knows its text by heart: which of them, the next line tells."""
+        if self._is_exploded(loss):
+            self.better_step = best_step
+
+    @property
+    def good_step(self) -> int | None:
+        """The checkpoint to go on from once the run has diverged."""
+        return self.saved_step if self.better_step is None else self.better_step
+
+    def _is_exploded(self, loss: float) -> bool:
+        return loss > math.log(self.vocab_size) + WORSE_THAN_GUESSING
 
     def check_whole(self, step: int) -> None:
         """Weights that may be spoilt must not take the place of the last whole ones."""
@@ -75,6 +91,6 @@ class Health:
             lower += " or --dtype bfloat16"
         if not c.grad_clip:
             lower += " --grad-clip 1"
-        if self.saved_step is None:
+        if self.good_step is None:
             return f"Start again with {lower}; nothing was saved yet."
-        return f"Step {self.saved_step} is saved and whole: add --resume auto {lower}"
+        return f"Step {self.good_step} is saved and whole: add --resume auto {lower}"

@@ -13,7 +13,7 @@ from yocto.training.muon import Muon
 
 # Rates in AdamW's: Muon's where none is given, and that of token vectors, few of which see a
 # gradient in a step. Both were measured on small models; Muon's transfers between widths.
-MUON_FACTOR, EMBEDDING_FACTOR = 4.0, 4.0
+MUON_FACTOR, EMBEDDING_FACTOR = 4.0, 10.0
 
 
 def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:

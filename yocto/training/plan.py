@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -106,8 +106,11 @@ def check_room(memory: int, device: torch.device, progress: Progress) -> None:
 
 
 @contextmanager
-def memory_told(config: TrainConfig) -> Iterator[None]:
-    """Turn running out of memory into a RunError that says what to lower."""
+def memory_told(config: Callable[[], TrainConfig]) -> Iterator[None]:
+    """Turn running out of memory into a RunError that says what to lower.
+
+    config: the settings as they are by then, with those of the preset or of the run that goes on.
+    """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -115,7 +118,7 @@ def memory_told(config: TrainConfig) -> Iterator[None]:
         plain = isinstance(error, MemoryError | torch.OutOfMemoryError)
         if not plain and "allocate memory" not in str(error):
             raise
-        raise RunError("out of memory while training", _what_to_lower(config)) from error
+        raise RunError("out of memory while training", _what_to_lower(config())) from error
 
 
 def _what_to_lower(config: TrainConfig) -> str:

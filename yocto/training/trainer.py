@@ -201,7 +201,13 @@ class Trainer:
             stop_requested() as self._stopped,
             self.progress.training(self.run.name, total, self.step, past) as self._watch,
         ):
-            return self._loop()
+            try:
+                return self._loop()
+            except RunError:
+                good = self.health.good_step
+                if good is not None and good != self._saved_step:
+                    self.run.mark_latest(good)  # what came after it is spoilt
+                raise
 
     def _loop(self) -> Fitted:
         last, early = None, False
@@ -311,9 +317,8 @@ class Trainer:
         """Write a training line."""
         mean, norm = self.means["line"].value(), float(self.grad_norm)
         self.health.check_line(mean, norm, self.step)
-        shown = (
-            norm if math.isfinite(norm) else None
-        )  # JSON knows no infinity; float16 may overflow
+        # JSON knows no infinity, and a gradient in float16 may overflow.
+        shown = norm if math.isfinite(norm) else None
         rate = self.config.learning_rate * schedule_at(self.step - 1, self.config, self.max_iters)
         self._record({
             "step": self.step, "train_loss": mean, "learning_rate": rate, "grad_norm": shown,
@@ -337,6 +342,7 @@ class Trainer:
             return None
         self.health.check_number("the validation loss", val_loss, self.step)
         self._compare(val_loss)
+        self.health.look_at_evaluation(val_loss, self.best_step)
         at_end = at_end or self._out_of_patience()
         whole = self.evaluate(None) if at_end else val_loss  # once, on every token of the split
         if whole is None:
