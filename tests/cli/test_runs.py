@@ -56,7 +56,7 @@ def test_each_run_has_a_line_with_its_figures_and_a_damaged_one_its_reason(
     assert long.startswith("long-long-")
     assert "damaged" in bad
     assert one.split() == [
-        "one", "1970-01-01", "finished", "3.81k", "12", "3.000", "3.000", "1.500", "384", "1", "s",
+        "one", "1970-01-01", "finished", "4.22k", "12", "3.000", "3.000", "1.500", "384", "1", "s",
         "320",
     ]  # fmt: skip
     assert "training" in two
@@ -97,7 +97,7 @@ def test_a_comparison_shows_a_column_for_each_run(runs, yocto) -> None:
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["one", "two"] in lines
-    assert ["learning_rate", "0.004", "0.5"] in lines
+    assert ["learning_rate", "0.008", "0.5"] in lines
     assert ["status", "finished", "interrupted"] in lines
     assert ["best_val_loss", "3.0000", "1.0000"] in lines
     assert "settings are the same\nthe text is the same\nthe tokenizer is the same" in result.stdout

@@ -133,14 +133,14 @@ def test_a_latest_that_names_nothing_is_the_newest_step(project: Project) -> Non
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    take = Trainer._train_step
+    take = Trainer.train_step
 
     def stopping(self: Trainer) -> None:
         take(self)
         if self.step == step:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(Trainer, "_train_step", stopping)
+    monkeypatch.setattr(Trainer, "train_step", stopping)
 
 
 @pytest.mark.parametrize("step", [3, 30])  # before the length is fixed, and after
@@ -211,7 +211,7 @@ def test_out_of_memory_in_a_step_tells_what_to_lower(
     def fail(self: Trainer) -> None:
         raise error
 
-    monkeypatch.setattr(Trainer, "_train_step", fail)
+    monkeypatch.setattr(Trainer, "train_step", fail)
     with pytest.raises(RunError, match="out of memory while training") as caught:
         run(project, run_name="r", resume="auto", max_iters=20)
     assert "--batch-size 2 --gradient-accumulation-steps 2 (the same step)" in caught.value.hint

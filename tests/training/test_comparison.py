@@ -23,7 +23,7 @@ def test_what_differs_is_shown_and_what_is_the_same_is_counted(tmp_path: Path) -
     b = make_run(tmp_path / "b", [evaluation(12, 1.0)], learning_rate=0.5, n_embd=32, seed=3)
     found = compared(a, b)
     assert found.runs == ["a", "b"]
-    assert found.settings == {"learning_rate": [0.003, 0.5], "seed": [1337, 3]}
+    assert found.settings == {"learning_rate": [0.008, 0.5], "seed": [1337, 3]}
     assert found.model == {"n_embd": [16, 32], "n_inner": [48, 88]}
     assert found.data == found.tokenizer == {}
     assert (found.same_data, found.same_tokenizer) == (True, True)

@@ -78,7 +78,7 @@ def test_after_one_bad_line_nothing_is_saved_and_after_a_good_one_it_is() -> Non
         ({"dtype": "float16"}, 0.5, 200, "float16 has overflowed"),
         ({}, 123.0, 200, "the gradient's norm had grown to 123"),
         ({}, math.inf, 200, "is probably too high"),
-        ({}, 0.5, 200, "the learning rate (0.004) is probably too high"),
+        ({}, 0.5, 200, "the learning rate (0.008) is probably too high"),
     ],
 )
 def test_the_probable_cause_is_named(knobs: dict, norm: float, step: int, cause: str) -> None:

@@ -236,8 +236,8 @@ def test_the_learning_rate_of_each_step_is_the_schedules(tmp_path: Path) -> None
     instead_of_moving(trainer, note)
     trainer.fit()
     expected = [0.01, 0.02, *(0.03 * (1 + math.cos(math.pi * i / 4)) / 2 for i in range(4))]
-    assert [muon for muon, _ in rates] == pytest.approx([10 * rate for rate in expected])
-    assert [adamw for _, adamw in rates] == pytest.approx(expected)
+    assert [muon for muon, _, _ in rates] == pytest.approx([10 * rate for rate in expected])
+    assert [adamw for _, adamw, _ in rates] == pytest.approx(expected)
 
 
 # -------------------------------------------------------------------------------------- resume
@@ -789,5 +789,5 @@ def test_the_optimizer_of_a_resumed_run_takes_the_settings_given_anew(tmp_path: 
     make_trainer(tmp_path, train_config()).fit()
     trainer = resume(tmp_path, train_config(weight_decay=0.5, beta1=0.8, max_iters=14))
     muon, adamw = trainer.engine.optimizers
-    assert [g["weight_decay"] for g in (*muon.param_groups, *adamw.param_groups)] == [0.5, 0.0]
+    assert [g["weight_decay"] for g in (*muon.param_groups, *adamw.param_groups)] == [0.5, 0.0, 0.0]
     assert {g["betas"][0] for g in adamw.param_groups} == {0.8}
