@@ -127,7 +127,7 @@ def main(folder: Path, optimizer: str, order: str, kills: int, seed: int) -> Non
     assert finish(start(f"prepare-char --text-path {text} --out-dir {data}", log)) == 0
     settings = (
         f"train --mode char --data-dir {data} {SHAPE} --optimizer {optimizer} --order {order} "
-        f"--max-iters {20 + 4 * kills} --save-interval {rng.randint(1, 3)} "
+        f"--max-iters {8 + 4 * kills} --save-interval {rng.randint(1, 3)} "
         f"--eval-interval {rng.randint(3, 7)} --run-name r --resume auto"
     )
     assert finish(start(f"{settings} --ckpt-dir {folder / 'whole'}", log)) == 0
