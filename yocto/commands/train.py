@@ -127,7 +127,8 @@ def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed:
         with memory_told(shape, config, path):
             plan = make_plan(shape, config, corpus)
             if config.dry_run and not plan.fits:
-                return Rehearsed(**vars(plan), **too_large(plan, shape, config))
+                reason, hint = too_large(plan, shape, config)
+                return Rehearsed(**vars(plan), too_large=reason, hint=hint)
             check_room(plan, shape, config, progress)
             model = _make_model(shape, config, checkpoint)
             trainer = Trainer(model, config, corpus, tokenizer, Run(path), progress)

@@ -12,6 +12,25 @@ from yocto.utils.text import size_text
 
 def ways_to_less(model: GPTConfig, config: TrainConfig, free: int) -> str:
     """The mildest change after which a run fits into so many bytes."""
+    return (
+        _fitting(model, config, free)
+        or "Lower --n-embd or --n-layer, or use a smaller --vocab-size for the tokenizer."
+    )
+
+
+def what_to_lower(model: GPTConfig, config: TrainConfig, got: int) -> str:
+    """What helps a run that got so many bytes and no more at once: there may be room for some."""
+    if fitting := _fitting(model, config, got):
+        return fitting
+    now, ways = training_memory(model, config), ["a lower --n-embd or --n-layer"]
+    for flags, changed in [*list(_smaller_batches(config))[:1], *_recomputed(config)]:
+        memory = training_memory(model, changed)
+        if memory < 0.9 * now:
+            ways.append(f"{flags} (takes {size_text(memory)})")
+    return f"Try {', or '.join(ways)}."
+
+
+def _fitting(model: GPTConfig, config: TrainConfig, free: int) -> str | None:
     recomputed = _recomputed(config)
     ways = [*_smaller_batches(config), *recomputed]
     ways += [(f"{a} {b}", last) for a, c in recomputed for b, last in _smaller_batches(c)]
@@ -19,19 +38,7 @@ def ways_to_less(model: GPTConfig, config: TrainConfig, free: int) -> str:
         memory = training_memory(model, changed)
         if memory <= free:
             return f"Try {flags}, which takes {size_text(memory)}."
-    return "Lower --n-embd or --n-layer, or use a smaller --vocab-size for the tokenizer."
-
-
-def what_to_lower(model: GPTConfig, config: TrainConfig) -> str:
-    """What helps, where nobody knows how much memory there is."""
-    now = training_memory(model, config)
-    ways = []
-    for flags, changed in [*list(_smaller_batches(config))[:1], *_recomputed(config)]:
-        memory = training_memory(model, changed)
-        if memory < 0.9 * now:
-            ways.append(f"{flags} (takes {size_text(memory)})")
-    ways.append("a lower --n-embd or --n-layer")
-    return f"Try {', or '.join(ways)}."
+    return None
 
 
 def _smaller_batches(config: TrainConfig) -> Iterator[tuple[str, TrainConfig]]:

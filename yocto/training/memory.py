@@ -11,101 +11,131 @@ from yocto.model.gpt import count_parameters
 from yocto.training.cross_entropy import chunk_rows
 from yocto.utils.device import pick_device, pick_dtype
 
-FLOAT = 4  # bytes
-# What torch itself takes on a CPU once it computes: code that it loads late (its optimizers import
-# its compiler, 75 MB), and its libraries' buffers.
+# Bytes that torch itself takes on a CPU once it trains: code that it loads late (its optimizers
+# import its compiler, some 75 MB) and its libraries' buffers.
 WORKSPACE = 100_000_000
 
 
-def kept_by_block(config: GPTConfig, apart: bool = False) -> float:
-    """Numbers a token that a block keeps for its backward pass, line by line as in model/gpt.py.
+def training_memory(model: GPTConfig, train: TrainConfig) -> int:
+    """Bytes that a run takes at its peak, on top of the imported program.
 
-    apart: with a mask, which all blocks share and which is not counted here.
+    On a CPU the parts add up, though a step needs them one after the other: the system's malloc
+    asks for some bytes more than an aligned tensor has, so that what one has left free rarely holds
+    another of the same size (glibc 2.36). A GPU's allocator gives all of it out again.
     """
-    C, H, T, inner, K = (
-        config.n_embd, config.n_head, config.block_size, config.n_inner, config.n_kv_head,
-    )  # fmt: skip
+    device = pick_device(train.device)
+    weights = count_parameters(model)
+    always = weights + optimizer_states(model, train)
+    gradients = weights
+    kept, head = kept_by_pass(model, train), loss_head(model, train, device)
+    update = update_intermediates(model, train)
+    if device.type == "cpu":
+        freed = freed_between(model, train)
+        if train.gradient_accumulation_steps > 1:
+            # The gradients of a pass and their sum, which lies between what other passes free.
+            gradients += weights + 2 * model.vocab_size * model.n_embd
+            freed *= 2
+        return WORKSPACE + 4 * int(always + gradients + kept + freed + head + update)
+    if pick_dtype(train.dtype, device) != torch.float32:
+        # Counted under autocast: what products keep takes half, norms and the residual stream
+        # don't; and the weights are there in that format too.
+        kept, always = 0.7 * kept, always + weights // 2
+    return 4 * int(always + max(gradients + update, gradients + kept + head))
+
+
+def kept_by_block(model: GPTConfig) -> float:
+    """Numbers a token that a block keeps for its backward pass, line by line as in model/gpt.py."""
+    C, H, K, inner = model.n_embd, model.n_head, model.n_kv_head, model.n_inner
     assert inner is not None and K is not None
     keys = K * C // H
-    # A norm keeps its input, which is the residual stream; its statistics; its output, which the
-    # projections read; and RMSNorm the normalised values before its weight.
-    norms = 2 * (3 * C + 1 if config.norm == "rmsnorm" else 2 * C + 2)
-    attention: float = 0
-    if config.qk_norm:  # the same of queries and keys, all but their outputs
-        attention += 2 * C + H + 2 * keys + K
-    if config.dropout == 0:
-        attention += 4 * C + H  # q, k, v (each head its own), y, and a sum for each head
-        # Queries that are made anew have another layout, which y inherits: it is copied.
-        attention += C if config.qk_norm else 0
-    else:  # attention with dropout has no kernel of its own on a CPU: weights, mask, product
-        attention += 4 * C + 3 * H * T + 2 * C  # and masks of both outputs
-    # swiglu keeps gate, silu(gate), up and their product; the others input and output.
-    mlp = inner * (4 if config.mlp == "swiglu" else 2)
-    return norms + attention + mlp
+    # A norm keeps its input, which is the residual stream; its output, which the projections read;
+    # its statistics; and RMSNorm the normalised values before its weight.
+    numbers: float = 2 * (3 * C + 1 if model.norm == "rmsnorm" else 2 * C + 2)
+    if model.qk_norm:  # the same of queries and keys, all but their outputs
+        numbers += 2 * C + H + 2 * keys + K
+    numbers += 4 * C  # q, and k and v for each head, and y, for the projection
+    if model.dropout == 0:
+        numbers += H  # a sum for each head
+        # y gets the layout of q: where norms have made that anew, y is copied for the projection.
+        numbers += C if model.qk_norm else 0
+    else:
+        # Attention with dropout has no kernel of its own on a CPU: it keeps its weights, their
+        # mask and their product. And the masks of what both halves add.
+        numbers += 3 * H * model.block_size + 2 * C
+    # swiglu: gate, silu(gate), up and their product; the others: before and after.
+    return numbers + inner * (4 if model.mlp == "swiglu" else 2)
 
 
-def kept(config: GPTConfig, train: TrainConfig) -> float:
+def kept_by_pass(model: GPTConfig, train: TrainConfig) -> float:
     """Numbers that a forward pass keeps for its backward pass."""
-    C, tokens = config.n_embd, train.batch_size * config.block_size
-    block = kept_by_block(config)
-    # A recomputed block keeps its input, and one of them is open at a time.
-    blocks = C * config.n_layer + block if train.activation_checkpointing else block * config.n_layer
-    ends = 3 * C + (C if config.dropout else 0)  # the last norm; the mask of the embedding
-    mask = 1.0 * config.block_size if train.respect_documents else 0.0  # one for all blocks
-    return tokens * (blocks + ends + mask)
+    C, block = model.n_embd, kept_by_block(model)
+    numbers = block * model.n_layer
+    if train.activation_checkpointing:  # what goes into each block, and one block at a time
+        numbers = C * model.n_layer + block
+    numbers += 3 * C  # the last norm
+    numbers += C if model.dropout else 0  # the mask of the embeddings
+    numbers += model.block_size if train.respect_documents else 0  # one mask for all blocks
+    return _tokens(model, train) * numbers
 
 
-def in_passing(config: GPTConfig, train: TrainConfig) -> float:
-    """Numbers that the head, where the backward pass begins, needs besides."""
-    C, V, tokens = config.n_embd, config.vocab_size, train.batch_size * config.block_size
-    rows = chunk_rows(V, torch.device("cpu"))
-    if tokens <= rows:  # loss.py: logits, their logarithms, their gradient
-        head = 3.0 * tokens * V
-    else:  # cross_entropy.py: logits and their logarithms; both gradients, and both scaled
-        head = 2.0 * rows * V + 2 * (tokens * C + V * C)
-    # or, in a block, the gradient of the MLP's product, of its gate, and of what was added up
-    assert config.n_inner is not None
-    block = tokens * (2 * config.n_inner + 2 * C)
-    return max(head, block)
+def freed_between(model: GPTConfig, train: TrainConfig) -> float:
+    """Numbers that a forward pass makes and frees again between those that it keeps."""
+    C, H, K = model.n_embd, model.n_head, model.n_kv_head
+    assert K is not None
+    numbers = 2.0 * C  # what both halves of a block add to the residual stream
+    if model.position == "rope":  # x cos, -right, [-right, left], [-right, left] sin
+        numbers += 3.5 * (C + K * C // H)
+    if model.dropout:
+        numbers += 2 * C + H * model.block_size
+    if train.activation_checkpointing:  # most of what would be kept otherwise
+        numbers = 0.5 * kept_by_block(model)
+    return _tokens(model, train) * model.n_layer * numbers
 
 
-def states(config: GPTConfig, train: TrainConfig) -> int:
-    """Numbers that the optimizer keeps: AdamW two means for each weight, Muon one."""
-    blocks = sum(n * rows * columns for (rows, columns), n in matrices(config).items())
-    return 2 * count_parameters(config) - (blocks if train.optimizer == "muon" else 0)
+def loss_head(model: GPTConfig, train: TrainConfig, device: torch.device) -> int:
+    """Numbers that the loss needs, or the backward pass of a block, whichever is more."""
+    C, V, inner, tokens = model.n_embd, model.vocab_size, model.n_inner, _tokens(model, train)
+    assert inner is not None
+    rows = chunk_rows(V, device)
+    head = 3 * tokens * V  # loss.py: logits, their logarithms and their gradient
+    if tokens > rows:
+        # cross_entropy.py: logits and their logarithms; the gradients of the features and of the
+        # weights, plain and scaled
+        head = 2 * rows * V + 2 * (tokens * C + V * C)
+    # gradients of the MLP's product and of one that went into it; two of the residual stream
+    return max(head, tokens * (2 * inner + 2 * C))
 
 
-def matrices(config: GPTConfig) -> Counter[tuple[int, int]]:
-    """The blocks' matrices: how many of each shape, the shorter side first."""
-    C, inner, K = config.n_embd, config.n_inner, config.n_kv_head
-    assert inner is not None and K is not None
-    keys = K * C // config.n_head
-    shapes = [(C, C), (C, C), (keys, C), (keys, C), (inner, C), (inner, C)]
-    shapes += [(inner, C)] if config.mlp == "swiglu" else []
-    found: Counter[tuple[int, int]] = Counter()
-    for rows, columns in shapes:
-        found[min(rows, columns), max(rows, columns)] += config.n_layer
-    return found
+def optimizer_states(model: GPTConfig, train: TrainConfig) -> int:
+    """Numbers that the optimizers keep: AdamW two for each weight, Muon one."""
+    by_muon = train.optimizer == "muon"
+    moved = sum(count * n * m for (n, m), count in _matrices(model).items()) if by_muon else 0
+    return 2 * count_parameters(model) - moved
 
 
-def update(config: GPTConfig, train: TrainConfig) -> int:
-    """Numbers that the update of all weights needs besides; see muon.py."""
+def update_intermediates(model: GPTConfig, train: TrainConfig) -> int:
+    """Numbers that an update of the weights needs: muon.py moves matrices of one shape at once."""
     if train.optimizer == "adamw":
-        return 0  # its kernel changes weights and means in place
+        return 0  # its kernel changes them where they are
     most = 0
-    for (n, m), count in matrices(config).items():
-        # The momenta stacked, the same normalised, the result; and Gram matrices.
+    for (n, m), count in _matrices(model).items():
+        # Momenta side by side, normalised, and orthogonal; Gram matrices and their products.
         whole, gram = count * n * m, count * n * n
         most = max(most, 2 * whole + 5 * gram, 3 * whole + (3 if m > 1.5 * n else 2) * gram)
     return most
 
 
-def training_memory(config: GPTConfig, train: TrainConfig) -> int:
-    P, V, C = count_parameters(config), config.vocab_size, config.n_embd
-    always = P + states(config, train)
-    gradients = P if train.gradient_accumulation_steps > 1 else 0
-    forward = gradients + FRAG * kept(config, train) + in_passing(config, train)
-    end = P + (3 if config.tie_weights else 2) * V * C
-    return int(WORKSPACE + FLOAT * (always + max(forward, end, P + update(config, train))))
+def _matrices(model: GPTConfig) -> Counter[tuple[int, int]]:
+    """The blocks' matrices: how many there are of each shape, the shorter side first."""
+    C, H, K, inner = model.n_embd, model.n_head, model.n_kv_head, model.n_inner
+    assert inner is not None and K is not None
+    shapes = [(C, C)] * 2 + [(K * C // H, C)] * 2
+    shapes += [(inner, C)] * (3 if model.mlp == "swiglu" else 2)
+    found: Counter[tuple[int, int]] = Counter()
+    for rows, columns in shapes:
+        found[min(rows, columns), max(rows, columns)] += model.n_layer
+    return found
 
-FRAG = 1.0
+
+def _tokens(model: GPTConfig, train: TrainConfig) -> int:
+    return train.batch_size * model.block_size

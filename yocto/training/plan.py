@@ -16,7 +16,7 @@ from yocto.model.gpt import count_parameters
 from yocto.training.advice import ways_to_less, what_to_lower
 from yocto.training.corpus import Corpus, make_batches
 from yocto.training.memory import training_memory
-from yocto.utils.device import available_memory, describe_device, pick_device
+from yocto.utils.device import available_memory, describe_device, memory_in_use, pick_device
 from yocto.utils.progress import Progress
 from yocto.utils.text import duration, size_text
 
@@ -100,27 +100,26 @@ def check_room(plan: Plan, model: GPTConfig, config: TrainConfig, progress: Prog
     if plan.free_memory is None or plan.memory <= plan.free_memory:
         return
     if not plan.fits:
-        raise RunError(*too_large(plan, model, config).values())
-    hint = ways_to_less(model, config, plan.free_memory)
-    progress.notice(
-        f"training takes about {size_text(plan.memory)} of memory, and only "
-        f"{size_text(plan.free_memory)} are free; if it fails: {hint}"
-    )
+        raise RunError(*too_large(plan, model, config))
+    reason, hint = too_large(plan, model, config)
+    progress.notice(f"it may fail: {reason}. {hint}")
 
 
-def too_large(plan: Plan, model: GPTConfig, config: TrainConfig) -> dict[str, str]:
-    """Why a run does not fit ("too_large"), and what to lower ("hint")."""
+def too_large(plan: Plan, model: GPTConfig, config: TrainConfig) -> tuple[str, str]:
+    """Why a run does not fit, and what to lower."""
     assert plan.free_memory is not None
     reason = (
-        f"a model of {plan.parameters:,} parameters takes {size_text(plan.memory)} to train, and "
-        f"only {size_text(plan.free_memory)} of memory are free"
+        f"a model of {plan.parameters:,} parameters takes about {size_text(plan.memory)} to "
+        f"train, and only {size_text(plan.free_memory)} are free"
     )
-    return {"too_large": reason, "hint": ways_to_less(model, config, plan.free_memory)}
+    return reason, ways_to_less(model, config, plan.free_memory)
 
 
 @contextmanager
 def memory_told(model: GPTConfig, config: TrainConfig, run: Path) -> Iterator[None]:
     """Turn running out of memory into a RunError that says what to lower. run: its folder."""
+    device = pick_device(config.device)
+    before = memory_in_use(device) or 0
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -128,8 +127,11 @@ def memory_told(model: GPTConfig, config: TrainConfig, run: Path) -> Iterator[No
         plain = isinstance(error, MemoryError | torch.OutOfMemoryError)
         if not plain and "allocate memory" not in str(error):
             raise
+        # The traceback still holds what there was when the next piece was refused.
+        got, takes = (memory_in_use(device) or 0) - before, training_memory(model, config)
+        limit = f", and got {size_text(got)}" if 0 < got < takes else ""
         saved = any(run.glob("step-*/config.json"))
         raise RunError(
-            f"out of memory: training takes about {size_text(training_memory(model, config))}",
-            what_to_lower(model, config) + (" Go on with --resume auto." if saved else ""),
+            f"out of memory: training takes about {size_text(takes)}{limit}",
+            what_to_lower(model, config, got) + (" Go on with --resume auto." if saved else ""),
         ) from error
