@@ -14,6 +14,7 @@ from yocto.utils.device import pick_device, pick_dtype
 # Bytes that torch itself takes on a CPU once it trains: code that it loads late (its optimizers
 # import its compiler, some 75 MB) and its libraries' buffers.
 WORKSPACE = 100_000_000
+LARGEST_KEPT = 1 << 25  # bytes: the most that malloc keeps of a freed piece (glibc, 64 bits)
 
 
 def training_memory(model: GPTConfig, train: TrainConfig) -> int:
@@ -80,16 +81,24 @@ def kept_by_pass(model: GPTConfig, train: TrainConfig) -> float:
 
 def freed_between(model: GPTConfig, train: TrainConfig) -> float:
     """Numbers that a forward pass makes and frees again between those that it keeps."""
-    C, H, K = model.n_embd, model.n_head, model.n_kv_head
+    C, H, K, tokens = model.n_embd, model.n_head, model.n_kv_head, _tokens(model, train)
     assert K is not None
-    numbers = 2.0 * C  # what both halves of a block add to the residual stream
+    if train.activation_checkpointing:  # half of what would be kept otherwise, as measured
+        return tokens * model.n_layer * 0.5 * kept_by_block(model)
+    ones = 2.0  # of C numbers a token: what both halves of a block add to the residual stream
     if model.position == "rope":  # x cos, -right, [-right, left], [-right, left] sin
-        numbers += 3.5 * (C + K * C // H)
+        ones += 3.5 * (1 + K / H)
     if model.dropout:
-        numbers += 2 * C + H * model.block_size
-    if train.activation_checkpointing:  # most of what would be kept otherwise
-        numbers = 0.5 * kept_by_block(model)
-    return _tokens(model, train) * model.n_layer * numbers
+        ones += 2
+    numbers = ones * _reusable(tokens * C)
+    if model.dropout:
+        numbers += _reusable(tokens * H * model.block_size)
+    return model.n_layer * numbers
+
+
+def _reusable(numbers: int) -> int:
+    """A tensor's numbers, or none where it is so large that malloc gives it back to the system."""
+    return numbers if 4 * numbers < LARGEST_KEPT else 0
 
 
 def loss_head(model: GPTConfig, train: TrainConfig, device: torch.device) -> int:
