@@ -1,7 +1,8 @@
 """Trains a model in a process of its own and prints its memory, measured and estimated.
 
-memory_worker.py SETTINGS: JSON of a TrainConfig's settings, and vocab_size and threads. Prints JSON:
-the most resident memory above what there was before the model was made, and the estimate, in bytes.
+memory_worker.py SETTINGS: JSON of a TrainConfig's settings, and of vocab_size, threads and steps.
+Prints JSON: the most resident memory above what there was before the model was made, and the
+estimate, in bytes.
 Linux only.
 """
 
