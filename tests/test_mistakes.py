@@ -456,7 +456,7 @@ MISTAKES = {
     ),
     "a model too large for the memory": Mistake(
         "train --run-name big --n-layer 900 --n-embd 65536 --n-head 8",
-        ("GB to train", "are free", "--n-embd"),
+        ("to train", "are free", "--n-embd"),
     ),
 }  # fmt: skip
 

@@ -1,27 +1,34 @@
-"""What a run will take, in numbers and words."""
+"""What a run will take, in numbers and words; what is said where memory is short."""
 
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
-from tiny import tiny_gpt, train_config
+from tiny import Recorder, tiny_config, tiny_corpus, train_config
 
-from yocto.errors import RunError
-from yocto.training.plan import Plan, memory_told, training_memory
+import yocto.training.plan as plan_module
+from yocto.errors import DataError, RunError
+from yocto.model.gpt import GPT
+from yocto.training.memory import training_memory
+from yocto.training.pace import MOST, STEPS, Pace, Stopwatch
+from yocto.training.plan import Plan, check_room, make_plan, memory_told
 
 PLAN = Plan(
-    device="cpu, 2 threads", parameters=1_234_567, train_tokens=10_000, val_tokens=900,
-    epoch_tokens=10_000, iterations=100, tokens_per_iteration=250, memory=45_600_000, seconds=200.0,
+    device="cpu, 2 threads", parameters=1_234_567, embedding_parameters=234_567,
+    train_tokens=10_000, val_tokens=900, epoch_tokens=10_000, tokens_per_iteration=250,
+    memory=45_600_000, free_memory=2_000_000_000, iterations=100, seconds=200.0,
 )  # fmt: skip
 
 
 def test_the_plan_tells_every_size_and_cost() -> None:
     text = "\n".join(PLAN.lines())
     for part in (
-        "cpu, 2 threads", "1,234,567", "10,000 to train on", "900 to validate",
-        "100 of 250 tokens", "2.5 times", "46 MB", "3 min 20 s",
+        "cpu, 2 threads", "1,234,567", "234,567 in embeddings", "1,000,000 in blocks",
+        "10,000 to train on", "900 to validate", "46 MB; 2.0 GB are free", "100 of 250 tokens",
+        "2.5 times", "3 min 20 s",
     ):  # fmt: skip
         assert part in text
 
@@ -36,67 +43,145 @@ def test_the_plan_counts_epochs_by_what_one_takes() -> None:
     assert "(2.0 times the training text)" in "\n".join(longer.costs())
 
 
-def test_memory_grows_with_the_weights_and_with_the_batch() -> None:
-    model, deeper = tiny_gpt(n_layer=1), tiny_gpt(n_layer=2)
-    one, two, four = (training_memory(model, train_config(batch_size=b)) for b in (1, 2, 4))
-    assert four - two == 2 * (two - one) > 0
-    # weights, gradients and two means, four bytes each
-    weights = deeper.num_parameters() - model.num_parameters()
-    assert training_memory(deeper, train_config(batch_size=1)) - one > 16 * weights
+@pytest.mark.parametrize("family", ["gpt2", "llama", "qwen3"])
+def test_the_plan_counts_the_parameters_that_a_model_has(family: str) -> None:
+    shape = tiny_config(family=family)
+    plan = make_plan(shape, train_config(gradient_accumulation_steps=3), tiny_corpus())
+    model = GPT(shape)
+    blocks = sum(p.numel() for p in [*model.blocks.parameters(), *model.norm.parameters()])
+    assert plan.parameters == model.num_parameters()
+    assert plan.parameters - plan.embedding_parameters == blocks
+    assert plan.tokens_per_iteration == 3 * 4 * 8
 
 
-def test_keeping_documents_apart_takes_memory_that_grows_with_the_square_of_the_window() -> None:
-    def mask(block_size: int) -> int:
-        model = tiny_gpt(block_size=block_size)
-        config = train_config(block_size=block_size)
-        apart = dataclasses.replace(config, respect_documents=True)
-        return training_memory(model, apart) - training_memory(model, config)
-
-    assert mask(8) == 6 * 4 * 8 * 8
-    assert mask(16) == 4 * mask(8)
+def test_a_text_shorter_than_a_window_is_told_before_a_model_is_made() -> None:
+    with pytest.raises(DataError, match="validation split"):
+        make_plan(tiny_config(), train_config(), tiny_corpus(val=5))
 
 
-# ------------------------------------------------------------------------------- out of memory
+# ---------------------------------------------------------------------------------------- memory
+
+SHAPE = tiny_config(block_size=64, n_embd=64, n_layer=2)
+RUN = train_config(batch_size=64)
+TAKES = training_memory(SHAPE, RUN)
 
 
-def out_of_memory(error: Exception, **knobs) -> RunError:
-    caught = pytest.raises(RunError, match="out of memory while training")
-    with caught as found, memory_told(lambda: train_config(**knobs)):
-        raise error
-    return found.value
+def plan_with(monkeypatch: pytest.MonkeyPatch, free: float | None) -> Plan:
+    free = None if free is None else int(free)
+    monkeypatch.setattr(plan_module, "available_memory", lambda device: free)
+    return make_plan(SHAPE, RUN, tiny_corpus(val=200))
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to"),
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
-        MemoryError(),
-    ],
-    ids=["CPU", "GPU", "Python"],
-)
-def test_out_of_memory_tells_what_to_lower_and_how_the_step_stays_the_same(
-    error: Exception,
+def test_a_run_that_fits_is_let_through_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    for free in (None, TAKES):
+        progress = Recorder()
+        check_room(plan_with(monkeypatch, free), SHAPE, RUN, progress)
+        assert progress.notices == []
+
+
+def test_a_run_that_may_not_fit_is_let_through_with_a_notice(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hint = out_of_memory(error, batch_size=12, gradient_accumulation_steps=3).hint
-    assert "--batch-size 6 --gradient-accumulation-steps 6 (the same step)" in hint
-    for way in ("--activation-checkpointing", "--block-size", "--n-embd", "--resume auto"):
-        assert way in hint
+    progress = Recorder()
+    check_room(plan_with(monkeypatch, TAKES / 1.1), SHAPE, RUN, progress)
+    assert len(progress.notices) == 1
+    assert "--batch-size 32" in progress.notices[0]
 
 
-def test_out_of_memory_with_one_sequence_and_recomputation_leaves_the_size() -> None:
-    hint = out_of_memory(MemoryError(), batch_size=1, activation_checkpointing=True).hint
-    assert "--batch-size" not in hint
-    assert "--activation-checkpointing" not in hint
-    assert "--n-layer" in hint
+def test_a_run_that_does_not_fit_is_refused_with_the_mildest_change_that_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for size in (32, 16):
+        smaller = train_config(batch_size=size, gradient_accumulation_steps=64 // size)
+        free = training_memory(SHAPE, smaller)
+        if free * 1.2 > TAKES:
+            continue
+        with pytest.raises(RunError, match="only") as told:
+            check_room(plan_with(monkeypatch, free), SHAPE, RUN, Recorder())
+        passes = f"--batch-size {size} --gradient-accumulation-steps {64 // size}"
+        assert passes in (told.value.hint or "")
 
 
-def test_the_halves_of_an_odd_batch_are_nearly_the_same_step() -> None:
-    hint = out_of_memory(MemoryError(), batch_size=5, gradient_accumulation_steps=2).hint
-    assert "--batch-size 2 --gradient-accumulation-steps 4 (nearly the same step)" in hint
+def test_a_model_too_large_for_any_batch_is_to_be_made_smaller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(RunError) as told:
+        check_room(plan_with(monkeypatch, 50e6), SHAPE, RUN, Recorder())
+    assert "--n-embd" in (told.value.hint or "")
 
 
-def test_other_errors_pass_through() -> None:
-    for error in (RuntimeError("shapes do not match"), ValueError("no")):
-        with pytest.raises(type(error), match=str(error)), memory_told(train_config):
-            raise error
+def out_of_memory(run: Path, error: Exception) -> RunError:
+    with pytest.raises(RunError) as told, memory_told(SHAPE, RUN, run):
+        raise error
+    return told.value
+
+
+def test_running_out_of_memory_is_told_with_what_to_lower(tmp_path: Path) -> None:
+    for error in (
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes"),
+    ):
+        told = out_of_memory(tmp_path, error)
+        assert told.message.startswith("out of memory: training takes about")
+        for part in ("--n-embd", "--batch-size 32 --gradient-accumulation-steps 2", "takes"):
+            assert part in (told.hint or "")
+        assert "--resume" not in (told.hint or "")
+
+
+def test_only_a_run_that_has_saved_is_told_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "step-000004").mkdir()
+    (tmp_path / "step-000004" / "config.json").touch()
+    assert "--resume auto" in (out_of_memory(tmp_path, MemoryError()).hint or "")
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="shapes"), memory_told(SHAPE, RUN, tmp_path):
+        raise RuntimeError("shapes do not match")
+
+
+# ------------------------------------------------------------------------------------------ time
+
+
+def test_the_pace_counts_steps_evaluations_and_the_last_look_at_the_whole_split() -> None:
+    pace = Pace(step=0.2, batch=0.1, eval_interval=10, eval_batches=3, whole_batches=7)
+    assert pace.seconds(100) == pytest.approx(100 * 0.2 + 10 * 3 * 0.1 + 7 * 0.1)
+    assert pace.seconds(101) == pytest.approx(pace.seconds(100) + 0.2 + 3 * 0.1)
+
+
+def test_the_steps_that_fit_into_a_time_take_that_time() -> None:
+    pace = Pace(step=0.2, batch=0.1, eval_interval=10, eval_batches=3, whole_batches=7)
+    for seconds in (30.0, 100.0, 1000.0):
+        steps = pace.steps(seconds)
+        assert pace.seconds(steps) <= seconds + 1e-9
+        assert pace.seconds(steps) == pytest.approx(seconds, abs=2 * (0.2 + 3 * 0.1))
+
+
+def test_there_is_time_for_one_step_at_least() -> None:
+    pace = Pace(step=10.0, batch=1.0, eval_interval=10, eval_batches=3, whole_batches=7)
+    assert pace.steps(0.001) == pace.steps(-5.0) == 1
+
+
+def laps(monkeypatch: pytest.MonkeyPatch, seconds: list[float]) -> list[float | None]:
+    """What a stopwatch says after each step, when steps take so long."""
+    clock = iter([sum(seconds[: i + 1]) for i in range(len(seconds))])
+    monkeypatch.setattr("yocto.training.pace.time.perf_counter", lambda: next(clock))
+    stopwatch = Stopwatch()
+    return [stopwatch.lap(torch.device("cpu")) for _ in seconds]
+
+
+def test_the_first_step_does_not_count_and_a_slow_one_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = laps(monkeypatch, [50.0, 0.5, 0.5, 9.0, 0.5])
+    assert told == [None] * STEPS + [pytest.approx(0.5)]
+
+
+def test_quick_steps_are_timed_for_a_while_but_not_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = laps(monkeypatch, [0.1] * 30)
+    assert 14 <= told.index(next(x for x in told if x is not None)) <= 17  # 1.5 s
+    told = laps(monkeypatch, [0.001] * (MOST + 1))
+    assert told[:-1] == [None] * MOST
+    assert told[-1] == pytest.approx(0.001)

@@ -20,13 +20,7 @@ from yocto.tokenizer.base import BaseTokenizer
 from yocto.training.loggers import check_loggers, make_loggers
 from yocto.training.metrics import MetricsFile
 from yocto.training.pace import Pace
-from yocto.training.plan import (
-    Plan,
-    check_memory,
-    check_room,
-    memory_told,
-    training_memory,
-)
+from yocto.training.plan import Plan, check_room, make_plan, memory_told, too_large
 from yocto.training.runs import (
     MODEL_KNOBS,
     find_resumed,
@@ -38,7 +32,7 @@ from yocto.training.runs import (
     resumed_config,
 )
 from yocto.training.trainer import Fitted, Hooks, Trainer
-from yocto.utils.device import describe_device, pick_device
+from yocto.utils.device import pick_device
 from yocto.utils.files import write_text
 from yocto.utils.progress import Progress
 from yocto.utils.settings import load_preset, settings_line
@@ -92,24 +86,28 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Rehearsed:
-    """What a run would take."""
+class Rehearsed(Plan):
+    """What a run would take. too_large, hint: why it does not fit, and what to lower."""
 
-    parameters: int
-    memory: int  # bytes
-    seconds: float
-    iterations: int
-    plan: list[str]
+    too_large: str | None = None
+    hint: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """1 for a run that does not fit into memory."""
+        return 0 if self.too_large is None else 1
 
     def summary(self) -> list[str]:
         """The plan in words."""
-        return self.plan
+        if self.too_large is None or self.hint is None:
+            return self.lines()
+        return [*self.sizes(), f"it does not fit: {self.too_large}", self.hint]
 
 
 def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed:
     """Train a new run, or go on with one; with --dry-run, tell what that would take."""
     found = find_resumed(config, progress)
-    with ExitStack() as held, memory_told(lambda: config):
+    with ExitStack() as held:
         checkpoint, state = None, None
         if found is not None:
             path = found.path
@@ -123,14 +121,24 @@ def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed:
             config = with_preset(config, progress)
             path = new_run(config) if config.dry_run else hold_new(config, held)
         check_loggers(config.log)
-        trainer = _make_trainer(config, path, checkpoint, progress)
-        if checkpoint is not None and state is not None:
-            trainer.load_state(state)
-            progress.say(f"going on with {path} at step {checkpoint.step}")
-        plan = _announce(trainer, progress)
-        if config.dry_run:
-            return _rehearse(trainer, plan)
-        return _train(trainer, plan, progress)
+        tokenizer, data_dir = prepare_data(config, checkpoint, progress)
+        corpus = open_corpus(data_dir, tokenizer)
+        shape = _model_shape(config, tokenizer, checkpoint)
+        with memory_told(shape, config, path):
+            plan = make_plan(shape, config, corpus)
+            if config.dry_run and not plan.fits:
+                reason, hint = too_large(plan, shape, config)
+                return Rehearsed(**vars(plan), too_large=reason, hint=hint)
+            check_room(plan, shape, config, progress)
+            model = _make_model(shape, config, checkpoint)
+            trainer = Trainer(model, config, corpus, tokenizer, Run(path), progress)
+            if checkpoint is not None and state is not None:
+                trainer.load_state(state)
+                progress.say(f"going on with {path} at step {checkpoint.step}")
+            if config.dry_run:
+                return _rehearse(trainer, plan)
+            _announce(trainer, plan, progress)
+            return _train(trainer, plan, progress)
 
 
 def effective(config: TrainConfig, progress: Progress) -> tuple[TrainConfig, dict[str, str]]:
@@ -146,15 +154,6 @@ def effective(config: TrainConfig, progress: Progress) -> tuple[TrainConfig, dic
     assert config.preset is not None
     filled = dict.fromkeys(load_preset(config.preset), f"preset {config.preset}")
     return config, {"preset": "fits the device", **filled}
-
-
-def _make_trainer(
-    config: TrainConfig, path: Path, checkpoint: Checkpoint | None, progress: Progress
-) -> Trainer:
-    tokenizer, data_dir = prepare_data(config, checkpoint, progress)
-    corpus = open_corpus(data_dir, tokenizer)
-    model = _make_model(config, tokenizer, checkpoint)
-    return Trainer(model, config, corpus, tokenizer, Run(path), progress)
 
 
 def _train(trainer: Trainer, plan: Plan, progress: Progress) -> Trained:
@@ -185,13 +184,12 @@ def _train(trainer: Trainer, plan: Plan, progress: Progress) -> Trained:
 
 
 def _rehearse(trainer: Trainer, plan: Plan) -> Rehearsed:
-    done, config = trainer.step, trainer.config
-    pace = trainer.rehearse()  # which takes some steps
-    left = config.max_iters - done
-    if config.minutes is not None:
-        left = pace.steps(60 * config.minutes)
+    left = trainer.config.max_iters - trainer.step  # before it takes steps
+    pace = trainer.rehearse()
+    if trainer.config.minutes is not None:
+        left = pace.steps(60 * trainer.config.minutes)
     plan = dataclasses.replace(plan, iterations=left, seconds=pace.seconds(left))
-    return Rehearsed(plan.parameters, plan.memory, plan.seconds, left, plan.lines())
+    return Rehearsed(**vars(plan))
 
 
 def _settings_file(path: Path, config: TrainConfig) -> str:
@@ -237,44 +235,34 @@ def ckpt_dir_flag(folder: str) -> str:
 # ---------------------------------------------------------------------------------------- model
 
 
-def _make_model(
+def _model_shape(
     config: TrainConfig, tokenizer: BaseTokenizer, checkpoint: Checkpoint | None
-) -> GPT:
+) -> GPTConfig:
     if checkpoint is not None:
-        checkpoint.check_size()
-        model = GPT(checkpoint.model)
-        checkpoint.load_weights(model)
-        return model
-    shape = {name: getattr(config, name) for name in MODEL_KNOBS}
-    gpt_config = GPTConfig(vocab_size=tokenizer.vocab_size, **shape)
-    check_memory(gpt_config, pick_device(config.device))
-    return GPT(gpt_config, torch.Generator().manual_seed(config.seed))
+        return checkpoint.model
+    knobs = {name: getattr(config, name) for name in MODEL_KNOBS}
+    return GPTConfig(vocab_size=tokenizer.vocab_size, **knobs)
 
 
-def _announce(trainer: Trainer, progress: Progress) -> Plan:
+def _make_model(shape: GPTConfig, config: TrainConfig, checkpoint: Checkpoint | None) -> GPT:
+    if checkpoint is None:
+        return GPT(shape, torch.Generator().manual_seed(config.seed))
+    checkpoint.check_size()
+    model = GPT(shape)
+    checkpoint.load_weights(model)
+    return model
+
+
+def _announce(trainer: Trainer, plan: Plan, progress: Progress) -> None:
     """Print what is known before the first step."""
     c = trainer.config
-    plan = Plan(
-        device=describe_device(trainer.device),
-        parameters=trainer.model.num_parameters(),
-        train_tokens=len(trainer.corpus.train),
-        val_tokens=len(trainer.corpus.val),
-        epoch_tokens=trainer.batches.epoch_tokens,
-        iterations=c.max_iters,
-        tokens_per_iteration=c.gradient_accumulation_steps * c.batch_size * c.block_size,
-        memory=training_memory(trainer.model, c),
-        seconds=0.0,
+    progress.say(f"run         {trainer.run.path}")
+    progress.say(
+        f"model       {c.family}, n_layer {c.n_layer}, n_head {c.n_head}, n_embd {c.n_embd}, "
+        f"block_size {c.block_size}"
     )
-    if not c.dry_run:
-        progress.say(f"run         {trainer.run.path}")
-        progress.say(
-            f"model       {c.family}, n_layer {c.n_layer}, n_head {c.n_head}, n_embd {c.n_embd}, "
-            f"block_size {c.block_size}"
-        )
-        for line in plan.sizes():
-            progress.say(line)
-    check_room(plan.memory, trainer.device, progress)
-    return plan
+    for line in plan.sizes():
+        progress.say(line)
 
 
 def _sampler(trainer: Trainer) -> Callable[[], str]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from yocto.config import GPTConfig, TrainConfig
+from yocto.dataset.batches import check_validation_split
 from yocto.errors import RunError
-from yocto.model.gpt import GPT
 from yocto.model.size import count_parameters
-from yocto.utils.device import available_memory
+from yocto.training.advice import ways_to_less, what_to_lower
+from yocto.training.corpus import Corpus, make_batches
+from yocto.training.memory import training_memory
+from yocto.utils.device import available_memory, describe_device, memory_in_use, pick_device
 from yocto.utils.progress import Progress
-from yocto.utils.text import duration
+from yocto.utils.text import duration, size_text
+
+# How far the memory that is told may lie from what is taken: what is beyond is refused.
+TOLERANCE = 1.2
 
 
 @dataclass(frozen=True)
@@ -23,13 +30,20 @@ class Plan:
 
     device: str
     parameters: int
+    embedding_parameters: int  # of embeddings and head; the others are the blocks'
     train_tokens: int
     val_tokens: int
     epoch_tokens: int  # that it takes to read the training text once
-    iterations: int
     tokens_per_iteration: int
     memory: int  # bytes
-    seconds: float
+    free_memory: int | None  # bytes, where the system tells
+    iterations: int = 0  # 0 before it is known
+    seconds: float = 0.0
+
+    @property
+    def fits(self) -> bool:
+        """Whether there may be memory for it."""
+        return self.free_memory is None or self.memory <= TOLERANCE * self.free_memory
 
     def lines(self) -> list[str]:
         """The plan in words."""
@@ -37,11 +51,14 @@ class Plan:
 
     def sizes(self) -> list[str]:
         """What is known before anything is computed."""
+        blocks = self.parameters - self.embedding_parameters
+        free = "" if self.free_memory is None else f"; {size_text(self.free_memory)} are free"
         return [
             f"device      {self.device}",
-            f"parameters  {self.parameters:,}",
+            f"parameters  {self.parameters:,} ({self.embedding_parameters:,} in embeddings and "
+            f"head, {blocks:,} in blocks)",
             f"tokens      {self.train_tokens:,} to train on, {self.val_tokens:,} to validate",
-            f"memory      about {self.memory / 1e6:,.0f} MB",
+            f"memory      about {size_text(self.memory)}{free}",
         ]
 
     def costs(self) -> list[str]:
@@ -55,62 +72,54 @@ class Plan:
         ]
 
 
-def check_memory(config: GPTConfig, device: torch.device) -> None:
-    """Raise a RunError for a model that can't be trained here, before memory is taken for it:
-    weights, gradients and AdamW's two means take 16 bytes a parameter, whatever the batch."""
-    parameters = count_parameters(config)
-    free = available_memory(device)
-    if free is not None and 16 * parameters > free:
-        raise RunError(
-            f"a model of {parameters:,} parameters takes {16 * parameters / 1e9:,.1f} GB to train, "
-            f"and only {free / 1e9:,.1f} GB of memory are free",
-            "Lower --n-embd or --n-layer, or use a smaller --vocab-size for the tokenizer.",
-        )
+def make_plan(model: GPTConfig, config: TrainConfig, corpus: Corpus) -> Plan:
+    """The plan of a run, but for what its speed decides; no memory is taken for it. Raises
+    DataError for a text shorter than a window."""
+    check_validation_split(corpus.val, config.block_size)  # first: it is the shorter one
+    device = pick_device(config.device)
+    tables = model.vocab_size * (1 if model.tie_weights else 2)
+    tables += model.block_size if model.position == "learned" else 0
+    return Plan(
+        device=describe_device(device),
+        parameters=count_parameters(model),
+        embedding_parameters=tables * model.n_embd,
+        train_tokens=len(corpus.train),
+        val_tokens=len(corpus.val),
+        epoch_tokens=make_batches(config, corpus, model.vocab_size).epoch_tokens,
+        tokens_per_iteration=(
+            config.gradient_accumulation_steps * config.batch_size * config.block_size
+        ),
+        memory=training_memory(model, config),
+        free_memory=available_memory(device),
+    )
 
 
-# What torch itself takes once it computes: code that it loads late, and its libraries' buffers.
-WORKSPACE = 110_000_000
+def check_room(plan: Plan, model: GPTConfig, config: TrainConfig, progress: Progress) -> None:
+    """Raise a RunError for a run that takes more memory than is free, before memory is taken for
+    it; where it may be too much, say so."""
+    if plan.free_memory is None or plan.memory <= plan.free_memory:
+        return
+    if not plan.fits:
+        raise RunError(*too_large(plan, model, config))
+    reason, hint = too_large(plan, model, config)
+    progress.notice(f"it may fail: {reason}. {hint}")
 
 
-def training_memory(model: GPT, config: TrainConfig) -> int:
-    """Bytes that training takes on top of the imported program, estimated.
-
-    Weights, gradients and AdamW's two means take 16 bytes a parameter. For the backward pass each
-    block keeps about 18 C + 6 n_inner numbers a token, and the head three times its logits; counted
-    on the model's own lines and checked against measured peaks.
-    """
-    c = model.config
-    assert c.n_inner is not None
-    kept_per_token: float = c.n_layer * (18 * c.n_embd + 6 * c.n_inner) + 3 * c.vocab_size
-    if config.respect_documents:  # one mask for all layers: 4 bytes, and 2 while it is made
-        kept_per_token += 1.5 * c.block_size
-    activations = 4 * config.batch_size * c.block_size * kept_per_token
-    return WORKSPACE + 16 * model.num_parameters() + int(activations)
-
-
-def check_room(memory: int, device: torch.device, progress: Progress) -> None:
-    """Raise a RunError for a run that takes far more memory than is free; where it may be too much,
-    say so. memory: bytes."""
-    free = available_memory(device)
-    if free is not None and memory > 1.5 * free:
-        raise RunError(
-            f"training takes about {memory / 1e9:,.1f} GB of memory, and only "
-            f"{free / 1e9:,.1f} GB are free",
-            "Lower --batch-size or --block-size; --gradient-accumulation-steps makes up for it.",
-        )
-    if free is not None and memory > free:
-        progress.notice(
-            f"only {free / 1e6:,.0f} MB of memory are free; lower --batch-size or --block-size if "
-            f"training fails"
-        )
+def too_large(plan: Plan, model: GPTConfig, config: TrainConfig) -> tuple[str, str]:
+    """Why a run does not fit, and what to lower."""
+    assert plan.free_memory is not None
+    reason = (
+        f"a model of {plan.parameters:,} parameters takes about {size_text(plan.memory)} to "
+        f"train, and only {size_text(plan.free_memory)} are free"
+    )
+    return reason, ways_to_less(model, config, plan.free_memory)
 
 
 @contextmanager
-def memory_told(config: Callable[[], TrainConfig]) -> Iterator[None]:
-    """Turn running out of memory into a RunError that says what to lower.
-
-    config: the settings as they are by then, with those of the preset or of the run that goes on.
-    """
+def memory_told(model: GPTConfig, config: TrainConfig, run: Path) -> Iterator[None]:
+    """Turn running out of memory into a RunError that says what to lower. run: its folder."""
+    device = pick_device(config.device)
+    before = memory_in_use(device) or 0
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -118,16 +127,11 @@ def memory_told(config: Callable[[], TrainConfig]) -> Iterator[None]:
         plain = isinstance(error, MemoryError | torch.OutOfMemoryError)
         if not plain and "allocate memory" not in str(error):
             raise
-        raise RunError("out of memory while training", _what_to_lower(config())) from error
-
-
-def _what_to_lower(config: TrainConfig) -> str:
-    half, passes = config.batch_size // 2, 2 * config.gradient_accumulation_steps
-    ways = []
-    if half:
-        same = "the same step" if config.batch_size % 2 == 0 else "nearly the same step"
-        ways.append(f"--batch-size {half} --gradient-accumulation-steps {passes} ({same})")
-    if not config.activation_checkpointing:
-        ways.append("--activation-checkpointing")
-    ways.append("a lower --block-size, --n-embd or --n-layer")
-    return f"Try {', or '.join(ways)}; what is saved goes on with --resume auto."
+        # The traceback still holds what there was when the next piece was refused.
+        got, takes = (memory_in_use(device) or 0) - before, training_memory(model, config)
+        limit = f", and got {size_text(got)}" if 0 < got < takes else ""
+        saved = any(run.glob("step-*/config.json"))
+        raise RunError(
+            f"out of memory: training takes about {size_text(takes)}{limit}",
+            what_to_lower(model, config, got) + (" Go on with --resume auto." if saved else ""),
+        ) from error

@@ -1,0 +1,60 @@
+"""What to lower where a run takes too much memory, with figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from yocto.config import GPTConfig, TrainConfig
+from yocto.training.memory import training_memory
+from yocto.utils.text import size_text
+
+
+def ways_to_less(model: GPTConfig, config: TrainConfig, free: int) -> str:
+    """The mildest change after which a run fits into so many bytes."""
+    return (
+        _fitting(model, config, free)
+        or "Lower --n-embd or --n-layer, or use a smaller --vocab-size for the tokenizer."
+    )
+
+
+def what_to_lower(model: GPTConfig, config: TrainConfig, got: int) -> str:
+    """What helps a run that got so many bytes and no more at once: there may be room for some."""
+    if fitting := _fitting(model, config, got):
+        return fitting
+    now, ways = training_memory(model, config), ["a lower --n-embd or --n-layer"]
+    for flags, changed in [*list(_smaller_batches(config))[:1], *_recomputed(config)]:
+        memory = training_memory(model, changed)
+        if memory < 0.9 * now:
+            ways.append(f"{flags} (takes {size_text(memory)})")
+    return f"Try {', or '.join(ways)}."
+
+
+def _fitting(model: GPTConfig, config: TrainConfig, free: int) -> str | None:
+    recomputed = _recomputed(config)
+    ways = [*_smaller_batches(config), *recomputed]
+    ways += [(f"{a} {b}", last) for a, c in recomputed for b, last in _smaller_batches(c)]
+    for flags, changed in ways:
+        memory = training_memory(model, changed)
+        if memory <= free:
+            return f"Try {flags}, which takes {size_text(memory)}."
+    return None
+
+
+def _smaller_batches(config: TrainConfig) -> Iterator[tuple[str, TrainConfig]]:
+    """The same step in more passes of half the batch, of a quarter, and so on."""
+    size, passes = config.batch_size, config.gradient_accumulation_steps
+    while size > 1:
+        size, passes = -(-size // 2), 2 * passes
+        changed = dataclasses.replace(
+            config, batch_size=size, gradient_accumulation_steps=passes, given=config.given
+        )
+        yield f"--batch-size {size} --gradient-accumulation-steps {passes}", changed
+
+
+def _recomputed(config: TrainConfig) -> list[tuple[str, TrainConfig]]:
+    """Activations that are computed twice instead of kept."""
+    if config.activation_checkpointing:
+        return []
+    changed = dataclasses.replace(config, activation_checkpointing=True, given=config.given)
+    return [("--activation-checkpointing", changed)]
