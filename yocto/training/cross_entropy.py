@@ -82,5 +82,6 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         to_features, to_weight, count = ctx.gradients
+        del ctx.gradients  # they are changed in place, so that this can be asked once only
         scale = outer[0] / count
-        return to_features * scale, to_weight * scale, None, None, None, None
+        return to_features.mul_(scale), to_weight.mul_(scale), None, None, None, None

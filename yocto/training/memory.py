@@ -109,8 +109,8 @@ def loss_head(model: GPTConfig, train: TrainConfig, device: torch.device) -> int
     head = 3 * tokens * V  # loss.py: logits, their logarithms and their gradient
     if tokens > rows:
         # cross_entropy.py: logits and their logarithms; the gradients of the features and of the
-        # weights, plain and scaled
-        head = 2 * rows * V + 2 * (tokens * C + V * C)
+        # weights
+        head = 2 * rows * V + tokens * C + V * C
     # gradients of the MLP's product and of one that went into it; two of the residual stream
     return max(head, tokens * (2 * inner + 2 * C))
 
