@@ -16,7 +16,8 @@ from yocto.dataset.tokens import Tokens
 from yocto.model.gpt import GPT
 from yocto.tokenizer.char import CharTokenizer
 from yocto.training.corpus import Corpus
-from yocto.training.trainer import Hooks, Trainer
+from yocto.training.outcome import Hooks
+from yocto.training.trainer import Trainer
 from yocto.utils.progress import SilentTask
 
 WORDS = [

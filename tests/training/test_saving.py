@@ -17,8 +17,9 @@ import yocto.training.trainer as trainer_module
 from yocto.checkpoint import Checkpoint, Run
 from yocto.config import TrainConfig
 from yocto.errors import RunError
+from yocto.training.outcome import Hooks
 from yocto.training.pace import Pace
-from yocto.training.trainer import Hooks, Trainer
+from yocto.training.trainer import Trainer
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,8 @@ from yocto.config import TrainConfig
 from yocto.dataset.batches import eval_batches
 from yocto.errors import DataError, RunError
 from yocto.training.corpus import Corpus
-from yocto.training.trainer import Hooks, Trainer
+from yocto.training.outcome import Hooks
+from yocto.training.trainer import Trainer
 
 TIMED = ("seconds", "tokens_per_second", "utilisation", "busy", "memory")
 

@@ -19,6 +19,7 @@ from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.training.loggers import check_loggers, make_loggers
 from yocto.training.metrics import MetricsFile
+from yocto.training.outcome import Fitted, Hooks
 from yocto.training.pace import Pace
 from yocto.training.plan import Plan, check_room, make_plan, memory_told, too_large
 from yocto.training.runs import (
@@ -31,7 +32,7 @@ from yocto.training.runs import (
     newest_whole,
     resumed_config,
 )
-from yocto.training.trainer import Fitted, Hooks, Trainer
+from yocto.training.trainer import Trainer
 from yocto.utils.device import pick_device
 from yocto.utils.files import write_text
 from yocto.utils.progress import Progress

@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yocto.utils.files import making, parse_json, write_text
+
+if TYPE_CHECKING:  # who only reads metrics must not wait for torch
+    import torch
 
 
 def bits_per_byte(loss: float, tokens: int, text_bytes: int) -> float:
     """A loss in nats per token as bits per byte of text: comparable across tokenizers."""
     return loss / math.log(2) * tokens / text_bytes if text_bytes else math.nan
+
+
+@dataclass
+class Mean:
+    """A mean that goes on after a resume: the sum is kept where the values are made, so that a GPU
+    need not be waited for."""
+
+    total: float | torch.Tensor = 0.0
+    count: int = 0
+
+    def add(self, value: torch.Tensor) -> None:
+        """One more value."""
+        self.total += value if value.device.type != "cpu" else value.item()
+        self.count += 1
+
+    def value(self) -> float:
+        """The mean; 0 of nothing."""
+        self.total = float(self.total)
+        return self.total / max(1, self.count)
 
 
 class MetricsFile:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,9 +19,9 @@ from yocto.tokenizer.base import BaseTokenizer
 from yocto.training.corpus import Corpus, document_start, make_batches, validation
 from yocto.training.engine import Engine
 from yocto.training.health import Health
-from yocto.training.loggers import Logger
 from yocto.training.meter import Meter, flops_per_token, matmul_rate
-from yocto.training.metrics import MetricsFile, bits_per_byte
+from yocto.training.metrics import Mean, MetricsFile, bits_per_byte
+from yocto.training.outcome import Evaluation, Fitted, Hooks
 from yocto.training.pace import Pace, Stopwatch
 from yocto.training.schedule import schedule_at
 from yocto.training.state import check_counts
@@ -30,60 +29,6 @@ from yocto.utils.progress import Progress, SilentTask, Watch
 from yocto.utils.signals import stop_requested
 
 LOG_INTERVAL = 10  # steps between two training lines in metrics.jsonl
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A look at the validation split."""
-
-    step: int
-    train_loss: float  # mean since the evaluation before, nats per token
-    val_loss: float  # nats per token
-    val_bits_per_byte: float
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """How a run ended. last is None when it was interrupted. early: --patience ended it."""
-
-    step: int
-    last: Evaluation | None
-    best_step: int | None
-    best_val_loss: float
-    seconds: float
-    early: bool = False
-
-
-@dataclass
-class Hooks:
-    """What a run tells to whoever wants to know.
-
-    planned: called once max_iters is fixed and the first steps are timed, with the settings and the
-    pace. sample: what the model writes by now, in eval mode. loggers: get all lines of metrics.
-    """
-
-    planned: Callable[[TrainConfig, Pace], None] = lambda config, pace: None
-    sample: Callable[[], str] | None = None
-    loggers: Sequence[Logger] = ()
-
-
-@dataclass
-class Mean:
-    """A mean that goes on after a resume: the sum is kept where the values are made, so that a GPU
-    need not be waited for."""
-
-    total: float | torch.Tensor = 0.0
-    count: int = 0
-
-    def add(self, value: torch.Tensor) -> None:
-        """One more value."""
-        self.total += value if value.device.type != "cpu" else value.item()
-        self.count += 1
-
-    def value(self) -> float:
-        """The mean; 0 of nothing."""
-        self.total = float(self.total)
-        return self.total / max(1, self.count)
 
 
 class Trainer:
