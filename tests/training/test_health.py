@@ -48,7 +48,7 @@ def test_two_bad_lines_and_a_good_one_are_a_mishap() -> None:
     for _ in range(5):
         for loss in (4.5, 4.5, GUESSING + 0.99):
             health.check_line(loss, 0.5, 100)
-        health.check_whole(100)
+        health.refuse_exploded(100)
 
 
 def test_a_start_a_little_above_guessing_is_no_explosion() -> None:
@@ -61,12 +61,12 @@ def test_a_start_a_little_above_guessing_is_no_explosion() -> None:
 def test_after_one_bad_line_nothing_is_saved_and_after_a_good_one_it_is() -> None:
     health = make_health()
     health.check_line(2.0, 0.5, 100)
-    health.check_whole(100)
+    health.refuse_exploded(100)
     health.check_line(5.0, 0.5, 110)
     with pytest.raises(RunError, match=r"exploded from 2\.00 to 5\.00 at step 110"):
-        health.check_whole(110)
+        health.refuse_exploded(110)
     health.check_line(2.5, 0.5, 120)
-    health.check_whole(120)
+    health.refuse_exploded(120)
 
 
 @pytest.mark.parametrize(
@@ -89,17 +89,47 @@ def test_the_advice_can_be_typed() -> None:
     hint = ended(make_health(learning_rate=0.03), math.nan).hint
     assert hint == "Step 40 is saved and whole: add --resume auto --learning-rate 0.01"
     hint = ended(make_health(saved_step=None, learning_rate=0.03), math.nan).hint
-    assert hint == "Start again with --learning-rate 0.01; nothing was saved yet."
+    assert hint == "Start again with --learning-rate 0.01; no checkpoint is there to go on from."
     assert "--grad-clip 1" in ended(make_health(grad_clip=0.0), math.nan).hint
     assert "--dtype bfloat16" in ended(make_health(dtype="float16"), math.nan).hint
 
 
 def test_a_checkpoint_that_an_evaluation_finds_spoilt_is_not_gone_back_to() -> None:
     health = make_health()
-    health.look_at_evaluation(2.0, 30)
+    health.look_at_evaluation(2.0, 30, 40)
     assert health.good_step == 40
-    health.look_at_evaluation(13.5, 30)
+    health.look_at_evaluation(13.5, 30, 40)
     assert "Step 30 is saved and whole" in ended(health, math.nan).hint
     # A good line tells that the validation text alone is strange to the model.
     health.check_line(2.0, 0.5, 210)
     assert "Step 40 is saved and whole" in ended(health, math.nan).hint
+
+
+def test_a_validation_loss_that_is_no_number_spoils_the_checkpoint_it_was_taken_of() -> None:
+    health = make_health()
+    health.saved_step = 40
+    with pytest.raises(RunError, match="the validation loss is nan at step 40") as told:
+        health.look_at_evaluation(math.nan, 30, 40)
+    assert health.good_step == 30
+    assert told.value.hint.startswith("Step 30 is saved and whole: add --resume auto")
+    health = make_health()
+    health.saved_step = 40
+    with pytest.raises(RunError) as told:
+        health.look_at_evaluation(math.nan, None, 40)
+    assert health.good_step is None
+    assert "no checkpoint is there to go on from" in told.value.hint
+
+
+def test_gradients_that_stay_no_numbers_end_a_run_in_float16_too() -> None:
+    health = make_health(dtype="float16")
+    for step in range(10, 100, 10):
+        health.check_line(2.0, math.nan, step)
+    with pytest.raises(RunError, match="no gradient is a number any more at step 100"):
+        health.check_line(2.0, math.nan, 100)
+
+
+def test_the_advice_lowers_muons_rate_too_where_it_has_one_of_its_own() -> None:
+    health = make_health(learning_rate=0.003, muon_lr=0.03)
+    with pytest.raises(RunError) as told:
+        health.check_number("the loss", math.nan, 400)
+    assert "--learning-rate 0.001 --muon-lr 0.01" in told.value.hint

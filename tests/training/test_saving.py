@@ -268,7 +268,8 @@ def test_minutes_fix_the_number_of_steps_once_and_tell_it(tmp_path: Path, quick:
     ((planned, pace),) = told
     assert (planned.minutes, planned.max_iters) == (None, fitted.step)
     assert isinstance(planned.max_iters, int)
-    assert fitted.step == 7 + pace.steps(1.2 - trainer._stopwatch.total)
+    # The seven steps took their part of the 1.2 seconds.
+    assert 7 < fitted.step <= 7 + pace.steps(1.2 - 6 * min(trainer._stopwatch.laps))
     assert isinstance(trainer.progress, Recorder)
     assert trainer.progress.watches[0].totals == [fitted.step]
     latest = Run(tmp_path).pointer("latest")

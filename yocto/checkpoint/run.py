@@ -102,6 +102,14 @@ class Run:
         """Let `latest` name a step that is saved: what comes after it is damaged."""
         write_text(self.path / "latest", f"step-{step:06d}\n")
 
+    def restore_best(self, step: int | None) -> bool:
+        """Let `best` name a step that was the best one once, or none where that is gone."""
+        if step is not None and (self.path / f"step-{step:06d}" / "config.json").is_file():
+            self.mark_best(step)
+            return True
+        remove(self.path / "best")
+        return False
+
     def mark_best(self, step: int) -> None:
         """Let `best` name a step that is saved."""
         write_text(self.path / "best", f"step-{step:06d}\n")

@@ -14,7 +14,7 @@ import torch
 from yocto.api import LanguageModel
 from yocto.checkpoint import Checkpoint, Run
 from yocto.commands.corpus import open_corpus, prepare_data
-from yocto.config import GPTConfig, SamplingConfig, TrainConfig, scaled
+from yocto.config import GPTConfig, SamplingConfig, TrainConfig, scaled, without_effect
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.training.loggers import check_loggers, make_loggers
@@ -54,6 +54,7 @@ class Trained:
     resume: str  # the command that goes on
     finished_before: bool = False
     early: bool = False
+    one_batch: bool = False  # --overfit-batch: the loss is that of the batch
 
     @property
     def flag(self) -> str:
@@ -78,9 +79,12 @@ class Trained:
                 f"to go on: {self.resume}",
             ]
         early = f", stopped early at step {self.step} of {self.max_iters}" if self.early else ""
+        loss = f"validation loss {self.val_loss:.3f}, {self.val_bits_per_byte:.3f} bits per byte"
+        what = f"{loss} (whole split)"
+        if self.one_batch:
+            what = f"loss {self.val_loss:.3f} on the one batch that it learnt"
         return [
-            f"done in {duration(self.seconds)}{early}: validation loss {self.val_loss:.3f}, "
-            f"{self.val_bits_per_byte:.3f} bits per byte (whole split)",
+            f"done in {duration(self.seconds)}{early}: {what}",
             f"saved in {self.run} (best step: {self.best_step})",
             f"next: yocto sample{self.flag}, or yocto chat{self.flag}",
         ]
@@ -169,19 +173,23 @@ def _train(trainer: Trainer, plan: Plan, progress: Progress) -> Trained:
         for line in whole.costs():
             progress.say(line)
 
-    if trainer.step == 0:
-        trainer.run.set_aside()
-    write_text(settings, _settings_file(path, config))
-    loggers = make_loggers(config.log, path, config.to_dict(), trainer.step, progress)
-    with ExitStack() as open_loggers:
+    with ExitStack() as left:
+        if not trainer.resumed:
+            trainer.run.set_aside()
+            left.callback(_put_back, trainer)
+        write_text(settings, _settings_file(path, config))
+        resumed_step = trainer.step if trainer.resumed else None
+        loggers = make_loggers(config.log, path, config.to_dict(), resumed_step, progress)
         for logger in loggers:
-            open_loggers.callback(logger.close)
+            left.callback(logger.close)
         trainer.hooks = Hooks(planned, _sampler(trainer), loggers)
-        try:
-            return _trained(path, trainer, trainer.fit())
-        finally:
-            if trainer.health.saved_step is None:
-                trainer.run.put_back()
+        return _trained(path, trainer, trainer.fit())
+
+
+def _put_back(trainer: Trainer) -> None:
+    """A run that ends before its first checkpoint leaves what was there before it."""
+    if trainer.health.saved_step is None:
+        trainer.run.put_back()
 
 
 def _rehearse(trainer: Trainer, plan: Plan) -> Rehearsed:
@@ -203,6 +211,8 @@ def _settings_file(path: Path, config: TrainConfig) -> str:
 
 def with_preset(config: TrainConfig, progress: Progress) -> TrainConfig:
     """The settings, with those of the depth or the preset where the user gave none."""
+    for told in without_effect(config):
+        progress.notice(told)
     if config.depth is not None:
         return config.with_base(scaled(config.depth))
     machine = "cpu" if pick_device(config.device).type == "cpu" else "gpu"
@@ -289,5 +299,6 @@ def _trained(path: Path, trainer: Trainer, fitted: Fitted) -> Trained:
         val_bits_per_byte=None if last is None else last.val_bits_per_byte,
         best_step=fitted.best_step,
         early=fitted.early,
+        one_batch=trainer.config.overfit_batch,
         resume=_resume_command(path, trainer.config),
     )

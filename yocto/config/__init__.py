@@ -30,7 +30,7 @@ from yocto.config.knobs import (
 from yocto.config.model import FAMILIES, GPTConfig, ModelConfig
 from yocto.config.runs import PlotConfig, RunsCompareConfig, RunsConfig
 from yocto.config.scaling import scaled
-from yocto.config.train import RecipeConfig, TrainConfig
+from yocto.config.train import RecipeConfig, TrainConfig, without_effect
 
 __all__ = [
     "DEFAULT_TEXT",
@@ -67,4 +67,5 @@ __all__ = [
     "scaled",
     "takes",
     "unwrap_optional",
+    "without_effect",
 ]

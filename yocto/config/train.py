@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from yocto.config.knobs import Config, knob, path_knob
+from yocto.config.knobs import Config, knob, knobs, path_knob
 from yocto.config.model import ModelConfig
 
 
@@ -127,3 +127,19 @@ class TrainConfig(ModelConfig, RecipeConfig):
     )
     overwrite: bool = knob(False, "Replace the run of this name.")
     dry_run: bool = knob(False, "Tell parameters, memory and time, and train nothing.")
+
+
+def without_effect(config: TrainConfig) -> list[str]:
+    """What the user has set and other settings make meaningless, in words."""
+    by = {
+        ("cooldown",): config.schedule in ("cosine", "constant") and f"schedule {config.schedule}",
+        ("min_lr",): config.schedule == "constant" and "schedule constant",
+        ("muon_lr", "momentum"): config.optimizer == "adamw" and "optimizer adamw",
+    }
+    defaults = {f.name: f.default for f in knobs(TrainConfig)}
+    return [
+        f"{name} changes nothing with {why}"
+        for names, why in by.items()
+        for name in names
+        if why and name in config.given and getattr(config, name) != defaults[name]
+    ]

@@ -18,16 +18,19 @@ def ways_to_less(model: GPTConfig, config: TrainConfig, free: int) -> str:
     )
 
 
-def what_to_lower(model: GPTConfig, config: TrainConfig, got: int) -> str:
-    """What helps a run that got so many bytes and no more at once: there may be room for some."""
+def what_to_lower(model: GPTConfig, config: TrainConfig, got: int, saved: bool) -> str:
+    """What helps a run that got so many bytes and no more at once: there may be room for some.
+    saved: it has a checkpoint to go on from, with a model of the same shape."""
     if fitting := _fitting(model, config, got):
-        return fitting
-    now, ways = training_memory(model, config), ["a lower --n-embd or --n-layer"]
+        return fitting + (" Go on with --resume auto." if saved else "")
+    now, ways = training_memory(model, config), [] if saved else ["a lower --n-embd or --n-layer"]
     for flags, changed in [*list(_smaller_batches(config))[:1], *_recomputed(config)]:
         memory = training_memory(model, changed)
         if memory < 0.9 * now:
             ways.append(f"{flags} (takes {size_text(memory)})")
-    return f"Try {', or '.join(ways)}."
+    if not ways:
+        return "Free some memory, then go on with --resume auto."
+    return f"Try {', or '.join(ways)}." + (" Go on with --resume auto." if saved else "")
 
 
 def _fitting(model: GPTConfig, config: TrainConfig, free: int) -> str | None:

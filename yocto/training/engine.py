@@ -109,7 +109,7 @@ class Engine:
             # The settings of this run count, not those that the optimizer was saved with.
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        if self.scaler.is_enabled():
+        if self.scaler.is_enabled() and state["scaler"]:  # it may have been saved in another format
             self.scaler.load_state_dict(state["scaler"])
         set_rng_states(state["rng"], self.device)
 

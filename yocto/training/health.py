@@ -18,14 +18,15 @@ class Health:
     """Looks at losses and gradients, and stops a run that has diverged: one whose loss or gradient
     is no number, or whose loss has risen well above that of guessing.
 
-    saved_step: of the last checkpoint, which is whole. better_step: of one to go back to instead,
-    where an evaluation has found the last one's weights spoilt.
+    saved_step: of the last checkpoint. spoilt: whether an evaluation has found its weights to be no
+    good; best_step is then the one to go back to.
     """
 
     config: TrainConfig
     vocab_size: int
     saved_step: int | None = None
-    better_step: int | None = None
+    best_step: int | None = None
+    spoilt: bool = False
     norms: list[float] = field(default_factory=list)  # of the latest lines
     lowest: float = math.inf  # mean loss of a line
     exploded: list[float] = field(default_factory=list)  # those of the latest lines, if in a row
@@ -39,30 +40,35 @@ class Health:
         """Look at the mean loss, in nats, and the gradients' norm of some steps."""
         self.check_number("the loss", loss, step)
         self.norms = [*self.norms[-9:], norm]
+        if len(self.norms) == 10 and not any(map(math.isfinite, self.norms)):
+            raise self._diverged("no gradient is a number any more", step)  # whatever its scale
         if not self._is_exploded(loss):
             self.lowest = min(self.lowest, loss)
-            self.exploded, self.better_step = [], None
+            self.exploded, self.spoilt = [], False
             return
         self.exploded.append(loss)
         if len(self.exploded) >= LINES:
-            self.check_whole(step)
+            self.refuse_exploded(step)
 
-    def look_at_evaluation(self, loss: float, best_step: int | None) -> None:
+    def look_at_evaluation(self, loss: float, best_step: int | None, step: int) -> None:
         """A validation loss may tell of spoilt weights before a training line does, or of a model
-        that knows its text by heart: which of them, the next line tells."""
-        if self._is_exploded(loss):
-            self.better_step = best_step
+        that knows its text by heart: which of them, the next line tells. Raises a RunError for one
+        that is no number."""
+        if not math.isfinite(loss) or self._is_exploded(loss):
+            self.spoilt, self.best_step = True, best_step
+        self.check_number("the validation loss", loss, step)
 
     @property
     def good_step(self) -> int | None:
         """The checkpoint to go on from once the run has diverged."""
-        return self.saved_step if self.better_step is None else self.better_step
+        return self.best_step if self.spoilt else self.saved_step
 
     def _is_exploded(self, loss: float) -> bool:
         return loss > math.log(self.vocab_size) + WORSE_THAN_GUESSING
 
-    def check_whole(self, step: int) -> None:
-        """Weights that may be spoilt must not take the place of the last whole ones."""
+    def refuse_exploded(self, step: int) -> None:
+        """Raise a RunError where the latest line has exploded: weights that may be spoilt must not
+        take the place of the last whole ones."""
         if self.exploded:
             before = "" if math.isinf(self.lowest) else f" from {self.lowest:.2f}"
             raise self._diverged(f"the loss has exploded{before} to {self.exploded[-1]:.2f}", step)
@@ -87,10 +93,12 @@ class Health:
     def _advice(self) -> str:
         c = self.config
         lower = f"--learning-rate {c.learning_rate / 3:.2g}"
-        if c.dtype == "float16":
-            lower += " or --dtype bfloat16"
+        if c.optimizer == "muon" and c.muon_lr is not None:
+            lower += f" --muon-lr {c.muon_lr / 3:.2g}"
         if not c.grad_clip:
             lower += " --grad-clip 1"
+        if c.dtype == "float16":
+            lower += ", or --dtype bfloat16"
         if self.good_step is None:
-            return f"Start again with {lower}; nothing was saved yet."
+            return f"Start again with {lower}; no checkpoint is there to go on from."
         return f"Step {self.good_step} is saved and whole: add --resume auto {lower}"

@@ -41,21 +41,14 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.laps: list[float] = []
-        self.last: float | None = None
 
-    @property
-    def total(self) -> float:
-        """Seconds of all laps."""
-        return sum(self.laps)
-
-    def lap(self, device: torch.device) -> float | None:
-        """A step is over. Returns the seconds of a step once enough are timed."""
+    def lap(self, began: float, device: torch.device) -> float | None:
+        """A step that began then (time.perf_counter) is over. Returns the seconds of a step once
+        enough are timed."""
         synchronize(device)
-        now = time.perf_counter()
-        if self.last is not None:  # the first one allocates memory, and does not count
-            self.laps.append(now - self.last)
-        self.last = now
-        if len(self.laps) < STEPS or (self.total < SECONDS and len(self.laps) < MOST):
+        self.laps.append(time.perf_counter() - began)
+        timed = sorted(self.laps[1:])  # the first one allocates memory, and does not count
+        if len(timed) < STEPS or (sum(timed) < SECONDS and len(timed) < MOST):
             return None
         # Other programs come and go: the median is what a step takes now and then.
-        return sorted(self.laps)[len(self.laps) // 2]
+        return timed[len(timed) // 2]

@@ -125,7 +125,8 @@ def memory_told(model: GPTConfig, config: TrainConfig, run: Path) -> Iterator[No
     except (MemoryError, RuntimeError) as error:
         # torch has a class for GPUs; on a CPU it raises a bare RuntimeError.
         plain = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not plain and "allocate memory" not in str(error):
+        told = ("allocate memory", "not enough memory", "out of memory")
+        if not plain and not any(words in str(error) for words in told):
             raise
         # The traceback still holds what there was when the next piece was refused.
         got, takes = (memory_in_use(device) or 0) - before, training_memory(model, config)
@@ -133,5 +134,5 @@ def memory_told(model: GPTConfig, config: TrainConfig, run: Path) -> Iterator[No
         saved = any(run.glob("step-*/config.json"))
         raise RunError(
             f"out of memory: training takes about {size_text(takes)}{limit}",
-            what_to_lower(model, config, got) + (" Go on with --resume auto." if saved else ""),
+            what_to_lower(model, config, got, saved),
         ) from error

@@ -162,11 +162,10 @@ def newest_whole(run: Run, progress: Progress) -> tuple[Checkpoint, dict[str, An
                 continue
             if passed:
                 progress.notice(f"going on from {checkpoint.path}, the newest one that is whole")
-                run.mark_latest(checkpoint.step)
             return checkpoint, state
     except CheckpointError as error:
         raise (passed or [error])[0] from None
-    raise passed[0]
+    raise AssertionError("the checkpoints that can be read end with an error")
 
 
 def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
@@ -198,8 +197,8 @@ def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
     ]
     if changed:
         raise RunError(
-            f"a resumed run keeps its architecture, its seed and its way through the text, but you "
-            f"changed {', '.join(changed)}",
+            f"a resumed run keeps its architecture, its optimizer, its seed and its way through "
+            f"the text, but you changed {', '.join(changed)}",
             "Leave these flags out, or start another run with another --run-name.",
         )
     given = {name: getattr(config, name) for name in config.given}

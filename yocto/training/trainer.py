@@ -55,6 +55,7 @@ class Trainer:
         self.batches = make_batches(config, corpus, self.model.config.vocab_size)
         self.metrics = MetricsFile(run.path / "metrics.jsonl")
         self.health = Health(config, self.model.config.vocab_size)
+        # Its rate, which takes a while to measure, comes when training begins.
         self.meter = Meter(self.device, flops_per_token(self.model.config))
         self.step = 0
         self.tokens = 0  # targets learnt from, in all steps
@@ -65,13 +66,12 @@ class Trainer:
         # Losses since the last evaluation, and since the last training line.
         self.means = {"evaluation": Mean(), "line": Mean()}
         self.grad_norm = torch.zeros(())
-        # The rate, which takes a while to measure, comes when training begins.
-        self._clock = time.perf_counter()  # when training would have begun without a break
+        self._began = self._clock = time.perf_counter()  # now, and without any break before it
         self._stopwatch = Stopwatch()
         self._pace: Pace | None = None
         self._saved_step: int | None = None
         self._saved_at = time.monotonic()
-        self._resumed = False
+        self.resumed = False
         self._stopped: Callable[[], bool] = lambda: False
         self._evaluate_first = False  # a resumed run's step lacks its evaluation
         self._watch: Watch = SilentTask()
@@ -110,10 +110,10 @@ class Trainer:
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise RunError(
                 f"the trainer state of {self.run.name} does not fit this run: {error}",
-                "Start it anew with --overwrite.",
+                "Start another run with another --run-name, or this one anew with --overwrite.",
             ) from error
         self._saved_step = self.health.saved_step = self.step
-        self._resumed = True
+        self.resumed = True
 
     def save(self) -> None:
         """Write a checkpoint of this step, once. Raises RunError for a run that has diverged:
@@ -121,13 +121,15 @@ class Trainer:
         if self._saved_step == self.step:
             return
         self.health.check_number("the loss", self.means["evaluation"].value(), self.step)
-        self._check_norm()  # the last update may have spoilt the weights
-        self.health.check_whole(self.step)
+        self._check_norm()
+        self.health.refuse_exploded(self.step)
+        total = sum(float(p.detach().double().sum()) for p in self.model.parameters())
+        self.health.check_number("the sum of the weights", total, self.step)
         self.run.save(
             self.step, self.model, self.tokenizer, self.config.to_dict(), self.corpus.documents,
             self.state(),
         )  # fmt: skip
-        if self._saved_step is None and not self._resumed:
+        if self._saved_step is None and not self.resumed:
             self.run.keep_only(self.step)
         else:
             self.run.prune(self.config.keep_last)
@@ -139,8 +141,8 @@ class Trainer:
     def fit(self) -> Fitted:
         """Train until max_iters, or until Ctrl-C or SIGTERM, which save first."""
         total = None if self.config.minutes else self.config.max_iters
-        if self._resumed:  # and not earlier: a rehearsal changes nothing
-            self._evaluate_first = self.metrics.rewind(self.step)
+        if self.resumed:  # and not earlier: a rehearsal changes nothing
+            self._go_back()
         past = self.metrics.read()
         with (
             stop_requested() as self._stopped,
@@ -154,11 +156,19 @@ class Trainer:
                     self.run.mark_latest(good)  # what came after it is spoilt
                 raise
 
+    def _go_back(self) -> None:
+        """Let the run's records stand where this checkpoint does: later ones may be damaged."""
+        self.run.mark_latest(self.step)
+        if not self.run.restore_best(self.best_step):
+            self.best_step, self.best_val_loss = None, math.inf
+        self._evaluate_first = self.metrics.rewind(self.step)
+
     def _loop(self) -> Fitted:
         last, early = None, False
         self.meter.rate = matmul_rate(self.device, self.engine.dtype)
         self.meter.restart()
-        self._clock = time.perf_counter() - self.seconds
+        self._began = time.perf_counter()
+        self._clock = self._began - self.seconds
         while True:
             at_end = self.step >= self.max_iters
             due = self.step > 0 and self.step % self.config.eval_interval == 0
@@ -166,19 +176,20 @@ class Trainer:
                 self.save()
                 last = self._evaluate(at_end)
                 early = not at_end and self._out_of_patience()
-            elif self._save_is_due():
+            elif self._save_is_due() and not self.health.exploded:  # it may recover
                 self.save()
             if at_end or early or self._stopped():
                 break
+            began = time.perf_counter()
             self.train_step()
+            if self._pace is None:
+                self._fix_length(began)
             self.seconds = time.perf_counter() - self._clock
             self._watch.advance()
-            if self._pace is None:
-                self._fix_length()
             if self.step % LOG_INTERVAL == 0:
                 self._log()
         interrupted = self._stopped() and not at_end and not early
-        if interrupted:
+        if interrupted and not self.health.exploded:
             self.save()
         self.run.prune(self.config.keep_last)
         return Fitted(
@@ -224,19 +235,20 @@ class Trainer:
     def rehearse(self) -> Pace:
         """Take the first steps, to see how long they last, and save nothing."""
         while True:
+            began = time.perf_counter()
             self.train_step()
-            if (seconds := self._stopwatch.lap(self.device)) is not None:
+            if (seconds := self._stopwatch.lap(began, self.device)) is not None:
                 return self._measure(seconds)
 
-    def _fix_length(self) -> None:
+    def _fix_length(self, began: float) -> None:
         """Once the first steps are timed, tell how long the run will take or, with --minutes, how
         many steps it has."""
-        seconds = self._stopwatch.lap(self.device)
+        seconds = self._stopwatch.lap(began, self.device)
         if seconds is None:
             return
         self._pace = self._measure(seconds)
         if self.config.minutes is not None:
-            left = self.config.minutes * 60 - self._stopwatch.total
+            left = self.config.minutes * 60 - (time.perf_counter() - self._began)
             steps = self.step + self._pace.steps(left)
             self.config = dataclasses.replace(
                 self.config, max_iters=steps, minutes=None, given=self.config.given
@@ -285,9 +297,8 @@ class Trainer:
         val_loss = self.evaluate(self.config.eval_iters)
         if val_loss is None:
             return None
-        self.health.check_number("the validation loss", val_loss, self.step)
+        self.health.look_at_evaluation(val_loss, self.best_step, self.step)
         self._compare(val_loss)
-        self.health.look_at_evaluation(val_loss, self.best_step)
         at_end = at_end or self._out_of_patience()
         whole = self.evaluate(None) if at_end else val_loss  # once, on every token of the split
         if whole is None:
