@@ -28,6 +28,7 @@ from yocto.config import (
     scaled,
     takes,
     unwrap_optional,
+    without_effect,
 )
 from yocto.errors import ConfigError
 from yocto.utils.settings import load_preset, preset_names
@@ -443,11 +444,17 @@ def test_two_ways_of_saying_the_same_are_known_as_such(knobs):
     assert tuple(knobs) in [tuple(pair) for pair in TrainConfig.alternatives]
 
 
-@pytest.mark.parametrize("log", [("tensorbord",), ("wandb", "mlflow"), ("",)])
-def test_a_logger_that_is_none_is_refused(log):
-    with pytest.raises(ConfigError, match="log is "):
-        TrainConfig(log=log)
-    assert TrainConfig(log=("wandb", "tensorboard")).log == ("wandb", "tensorboard")
+def test_what_has_no_effect_is_told():
+    assert without_effect(TrainConfig()) == []
+    for settings in (
+        {"schedule": "cosine", "cooldown": 0.5},
+        {"schedule": "constant", "min_lr": 0.001},
+        {"optimizer": "adamw", "muon_lr": 0.1},
+        {"optimizer": "adamw", "momentum": 0.5},
+        {"learning_rate": 0.001, "min_lr": 0.01},
+        {"warmup_iters": 1000, "max_iters": 60},
+    ):
+        assert len(without_effect(TrainConfig(**settings))) == 1, settings
 
 
 # --------------------------------------------------------------------------------- the tokenizer

@@ -71,7 +71,7 @@ def test_a_flag_reaches_its_knob_and_no_other(
     elif field.metadata["positional"]:
         cases = [(["x"], "x")]
     else:
-        value = {int: 300, float: 0.05, str: "x"}[kind]
+        value = {int: 30, float: 0.05, str: "x"}[kind]
         if field.name == "rope_base":
             value = 1.5
         cases = [([flag, str(value)], value)]

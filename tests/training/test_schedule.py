@@ -138,7 +138,7 @@ def test_no_rate_is_outside_of_0_to_1_and_none_rises_after_the_warm_up(
     assert rates[:warmup] == sorted(rates[:warmup])
     after = rates[warmup:]
     assert all(b <= a + 1e-12 for a, b in itertools.pairwise(after))
-    low = min(1.0, min_lr / learning_rate) if learning_rate else 1.0
+    low = min_lr / max(min_lr, learning_rate) if min_lr else 0.0
     if after and schedule != "constant" and warmup < end:
         assert rates[end] == pytest.approx(low)
 

@@ -117,9 +117,15 @@ class Run:
     def set_aside(self) -> None:
         """Make room for a new run of this name: the checkpoints of the old one stay, and `latest`
         and `best` name them, until `keep_only`."""
+        self.recover()
         for name in RECORDS:
             if (self.path / name).exists():
                 (self.path / name).replace(self.path / f".{name}.replaced")
+
+    def recover(self) -> None:
+        """Undo `set_aside` where a kill kept the new run from its first checkpoint."""
+        if any((self.path / f".{name}.replaced").exists() for name in RECORDS):
+            self.put_back()
 
     def put_back(self) -> None:
         """Undo `set_aside` for a new run that has come to no checkpoint: the records are again

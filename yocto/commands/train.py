@@ -117,6 +117,7 @@ def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed:
         if found is not None:
             path = found.path
             held.enter_context(hold(path))  # and only then look: it may have been trained on
+            found.recover()
             checkpoint, state = newest_whole(found, progress)
             config = resumed_config(config, checkpoint)
             done = checkpoint.step >= config.max_iters and config.minutes is None

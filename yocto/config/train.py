@@ -137,7 +137,13 @@ def without_effect(config: TrainConfig) -> list[str]:
         ("muon_lr", "momentum"): config.optimizer == "adamw" and "optimizer adamw",
     }
     defaults = {f.name: f.default for f in knobs(TrainConfig)}
-    return [
+    told = []
+    if "min_lr" in config.given and config.min_lr > config.learning_rate > 0:
+        told.append("min_lr is above learning_rate: the rate stays at its peak")
+    fixed = {"warmup_iters", "max_iters"} <= config.given and config.minutes is None
+    if fixed and config.warmup_iters >= config.max_iters:
+        told.append("warmup_iters is not below max_iters: the rate only rises")
+    return told + [
         f"{name} changes nothing with {why}"
         for names, why in by.items()
         for name in names

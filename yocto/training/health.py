@@ -50,13 +50,19 @@ class Health:
         if len(self.exploded) >= LINES:
             self.refuse_exploded(step)
 
-    def look_at_evaluation(self, loss: float, best_step: int | None, step: int) -> None:
+    def suspects(self, loss: float) -> bool:
+        """Whether steps with this mean loss, since the latest line, may have spoilt the weights."""
+        return bool(self.exploded) or self._is_exploded(loss)
+
+    def look_at_evaluation(self, loss: float, best_step: int | None, step: int) -> bool:
         """A validation loss may tell of spoilt weights before a training line does, or of a model
-        that knows its text by heart: which of them, the next line tells. Raises a RunError for one
-        that is no number."""
-        if not math.isfinite(loss) or self._is_exploded(loss):
+        that knows its text by heart: which of them, the next line tells. Returns whether it is
+        sound; raises a RunError for one that is no number."""
+        sound = math.isfinite(loss) and not self._is_exploded(loss)
+        if not sound:
             self.spoilt, self.best_step = True, best_step
         self.check_number("the validation loss", loss, step)
+        return sound
 
     @property
     def good_step(self) -> int | None:

@@ -134,7 +134,9 @@ def _readable(run: Run, tell: Callable[[CheckpointError], None]) -> Iterator[Che
     """A run's checkpoints, the latest first. Raises the first one's CheckpointError where none is
     left; `tell` gets those of checkpoints that are passed over."""
     first: CheckpointError | None = None
-    for step in dict.fromkeys([*filter(None, [run.pointer("latest")]), *run.steps()]):
+    # Folders without a config.json too: what they lack is told.
+    folders = sorted(run.path.glob("step-*"), key=lambda f: (len(f.name), f.name), reverse=True)
+    for step in dict.fromkeys([*filter(None, [run.pointer("latest")]), *folders]):
         try:
             yield Checkpoint.read(step)
         except CheckpointError as error:
@@ -202,4 +204,6 @@ def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
             "Leave these flags out, or start another run with another --run-name.",
         )
     given = {name: getattr(config, name) for name in config.given}
+    if "max_iters" in given and "minutes" not in given:
+        given["minutes"] = None  # a run that was killed before they fixed its steps
     return dataclasses.replace(saved, **given, given=config.given | saved.given)

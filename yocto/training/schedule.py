@@ -22,7 +22,9 @@ def schedule_at(step: int, config: TrainConfig, max_iters: float | None = None) 
     The end is min_lr. max_iters: where it is not config.max_iters; math.inf is not known yet.
     """
     end = config.max_iters if max_iters is None else max_iters
-    low = min(1.0, config.min_lr / config.learning_rate) if config.learning_rate else 1.0
+    low = 0.0  # the end as a share of the peak
+    if config.min_lr > 0:
+        low = config.min_lr / max(config.min_lr, config.learning_rate)
     if step < config.warmup_iters:
         return (step + 1) / (config.warmup_iters + 1)
     if math.isinf(end):

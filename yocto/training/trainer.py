@@ -69,6 +69,7 @@ class Trainer:
         self._began = self._clock = time.perf_counter()  # now, and without any break before it
         self._stopwatch = Stopwatch()
         self._pace: Pace | None = None
+        self._speed: float | None = None  # tokens a second, of the latest line
         self._saved_step: int | None = None
         self._saved_at = time.monotonic()
         self.resumed = False
@@ -176,7 +177,7 @@ class Trainer:
                 self.save()
                 last = self._evaluate(at_end)
                 early = not at_end and self._out_of_patience()
-            elif self._save_is_due() and not self.health.exploded:  # it may recover
+            elif self._save_is_due() and not self._suspected():  # it may recover
                 self.save()
             if at_end or early or self._stopped():
                 break
@@ -189,7 +190,7 @@ class Trainer:
             if self.step % LOG_INTERVAL == 0:
                 self._log()
         interrupted = self._stopped() and not at_end and not early
-        if interrupted and not self.health.exploded:
+        if interrupted and not self._suspected():
             self.save()
         self.run.prune(self.config.keep_last)
         return Fitted(
@@ -220,6 +221,10 @@ class Trainer:
     def _check_norm(self) -> None:
         if not self.engine.scaler.is_enabled():  # whose overflows are part of its work
             self.health.check_number("the gradient's norm", float(self.grad_norm), self.step)
+
+    def _suspected(self) -> bool:
+        line = self.means["line"]
+        return self.health.suspects(line.value() if line.count else 0.0)
 
     def _save_is_due(self) -> bool:
         c = self.config
@@ -277,9 +282,11 @@ class Trainer:
         # JSON knows no infinity, and a gradient in float16 may overflow.
         shown = norm if math.isfinite(norm) else None
         rate = self.config.learning_rate * schedule_at(self.step - 1, self.config, self.max_iters)
+        speed = self.meter.line()
+        self._speed = speed["tokens_per_second"]
         self._record({
             "step": self.step, "train_loss": mean, "learning_rate": rate, "grad_norm": shown,
-            "tokens": self.tokens, **self.meter.line(), "seconds": round(self.seconds, 3),
+            "tokens": self.tokens, **speed, "seconds": round(self.seconds, 3),
         })  # fmt: skip
         self.means["line"] = Mean()
 
@@ -297,8 +304,8 @@ class Trainer:
         val_loss = self.evaluate(self.config.eval_iters)
         if val_loss is None:
             return None
-        self.health.look_at_evaluation(val_loss, self.best_step, self.step)
-        self._compare(val_loss)
+        sound = self.health.look_at_evaluation(val_loss, self.best_step, self.step)
+        self._compare(val_loss if sound else math.inf)
         at_end = at_end or self._out_of_patience()
         whole = self.evaluate(None) if at_end else val_loss  # once, on every token of the split
         if whole is None:
@@ -310,6 +317,7 @@ class Trainer:
         line = {
             "step": self.step, "train_loss": train_loss, "val_loss": whole,
             "val_bits_per_byte": bpb, "tokens": self.tokens, "seconds": round(self.seconds, 3),
+            "tokens_per_second": self._speed,  # of the steps before
         }  # fmt: skip
         self._record({**line, "whole_split": True} if at_end else line)
         self._show_sample()

@@ -190,12 +190,14 @@ def evaluation_line(line: Mapping[str, Any]) -> str:
     """An evaluation's line of metrics.jsonl in words."""
     train, val = number(line, "train_loss"), number(line, "val_loss")
     bits, tokens = number(line, "val_bits_per_byte"), number(line, "tokens")
-    seconds = number(line, "seconds")
+    speed = number(line, "tokens_per_second")  # of training, without evaluations
+    if speed is None and tokens and (seconds := number(line, "seconds")):
+        speed = tokens / seconds
     parts = [
         *([] if train is None else [f"train loss {train:.3f}"]),
         *([] if val is None else [f"val loss {val:.3f}"]),
         *([] if bits is None else [f"{bits:.3f} bits/byte"]),
-        *([] if not tokens or not seconds else [f"{tokens / seconds:,.0f} tok/s"]),
+        *([] if not speed else [f"{speed:,.0f} tok/s"]),
         *(["whole split"] if line.get("whole_split") else []),
     ]
     return f"step {line['step']}: {', '.join(parts)}"
