@@ -71,9 +71,8 @@ def test_a_flag_reaches_its_knob_and_no_other(
     elif field.metadata["positional"]:
         cases = [(["x"], "x")]
     else:
-        value = {int: 30, float: 0.05, str: "x"}[kind]
-        if field.name == "rope_base":
-            value = 1.5
+        value = {int: 300, float: 0.05, str: "x"}[kind]
+        value = {"rope_base": 1.5, "depth": 30}.get(field.name, value)
         cases = [([flag, str(value)], value)]
     got: dict[str, Any] = {}
 
