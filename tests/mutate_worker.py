@@ -349,7 +349,7 @@ def use_config() -> None:
         checkpoint.verify_all()
         config = resumed_config(given, checkpoint)
         tokenizer = checkpoint.load_tokenizer()
-        model = train._make_model(config, tokenizer, checkpoint)
+        model = train._make_model(checkpoint.model, config, checkpoint)
         trainer = Trainer(model, config, corpus_of(tokenizer), tokenizer, run, QUIET)
         trainer.train_step()
 
