@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from made_runs import evaluation, make_run, training
 
 from yocto.checkpoint import LOCK, Run
-from yocto.training.history import StepFacts, all_runs, figure, labels, read_history, run_facts
+from yocto.training.history import StepFacts, all_runs, labels, read_history, run_facts
 from yocto.utils.lock import exclusive
+from yocto.utils.progress import number
 
 
 def facts_of(run: Run):
@@ -150,8 +151,8 @@ def test_names_that_two_runs_share_give_way_to_their_folders(tmp_path: Path) -> 
      (float("nan"), None), (float("inf"), None), (10**400, None)],
 )  # fmt: skip
 def test_a_figure_is_a_finite_number(value, expected) -> None:
-    assert figure({"loss": value}, "loss") == expected
-    assert figure({}, "loss") is None
+    assert number({"loss": value}, "loss") == expected
+    assert number({}, "loss") is None
 
 
 KEYS = ["train_loss", "val_loss", "val_bits_per_byte", "tokens", "seconds", "whole_split"]

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from yocto.training.history import History, figure, run_facts
+from yocto.training.history import History, run_facts
+from yocto.utils.progress import number
 
 Point = tuple[float, float]
 
@@ -43,7 +44,7 @@ def curves_of(history: History, name: str, x: str, y: str) -> Curves:
     validation: list[Point] = []
     for line in history.lines:
         key, points = (val_key, validation) if "val_loss" in line else (train_key, training)
-        value = None if key is None else figure(line, key)
+        value = None if key is None else number(line, key)
         place = _place(history, line, x)
         if value is not None and place is not None:
             points.append((place, value))
@@ -57,7 +58,7 @@ def curves_of(history: History, name: str, x: str, y: str) -> Curves:
 def _place(history: History, line: dict[str, object], x: str) -> float | None:
     if x == "tokens":
         return history.tokens_at(line)
-    return figure(line, "step" if x == "steps" else "seconds")
+    return number(line, "step" if x == "steps" else "seconds")
 
 
 def smoothed(points: Sequence[Point]) -> list[Point]:

@@ -17,6 +17,7 @@ from yocto.errors import CheckpointError
 from yocto.model.size import count_parameters
 from yocto.training.metrics import MetricsFile
 from yocto.utils.lock import holder
+from yocto.utils.progress import number
 
 Status = Literal["finished", "interrupted", "training", "no checkpoint", "damaged"]
 
@@ -82,7 +83,7 @@ class History:
 
     def tokens_at(self, line: Mapping[str, Any]) -> float | None:
         """Tokens learnt from when a line was written; older runs did not note them."""
-        noted = figure(line, "tokens")
+        noted = number(line, "tokens")
         if noted is None and self.tokens_per_step:
             return float(line["step"] * self.tokens_per_step)
         return noted
@@ -174,7 +175,7 @@ def _status(history: History, lines: list[dict[str, Any]], trained_by: str | Non
 def _spent(history: History, lines: list[dict[str, Any]]) -> tuple[int | None, float | None]:
     """Tokens learnt from and seconds of training, as the last line with a time has them."""
     for line in reversed(lines):
-        tokens, seconds = history.tokens_at(line), figure(line, "seconds")
+        tokens, seconds = history.tokens_at(line), number(line, "seconds")
         if seconds is not None:
             return None if tokens is None else int(tokens), seconds
     return None, None
@@ -197,18 +198,7 @@ def evaluations(lines: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> Itera
     for line in lines:
         if "val_loss" in line:
             names = ("train_loss", "val_loss", "val_bits_per_byte")
-            yield StepFacts(line["step"], *(figure(line, name) for name in names))
-
-
-def figure(line: Mapping[str, Any], name: str) -> float | None:
-    """A finite number of a line, or None."""
-    value = line.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    with suppress(OverflowError):
-        if math.isfinite(value):
-            return float(value)
-    return None
+            yield StepFacts(line["step"], *(number(line, name) for name in names))
 
 
 def _count(value: Any) -> int | None:

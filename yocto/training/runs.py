@@ -17,6 +17,9 @@ from yocto.utils.lock import Held, exclusive
 from yocto.utils.progress import Progress
 
 MODEL_KNOBS = [f.name for f in knobs(ModelConfig)]
+# What a resumed run can't change.
+KEPT_KNOBS = [*MODEL_KNOBS, "mode", "preset", "depth", "seed", "order", "optimizer",
+              "respect_documents", "overfit_batch"]  # fmt: skip
 
 
 def new_run(config: TrainConfig) -> Path:
@@ -184,17 +187,7 @@ def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
         )
     changed = [
         f"{name} {getattr(saved, name)} -> {getattr(config, name)}"
-        for name in [
-            *MODEL_KNOBS,
-            "mode",
-            "preset",
-            "depth",
-            "seed",
-            "order",
-            "optimizer",
-            "respect_documents",
-            "overfit_batch",
-        ]
+        for name in KEPT_KNOBS
         if name in config.given and getattr(config, name) != getattr(saved, name)
     ]
     if changed:

@@ -192,6 +192,11 @@ class Trainer:
         interrupted = self._stopped() and not at_end and not early
         if interrupted and not self._suspected():
             self.save()
+        elif interrupted:
+            self.progress.notice(
+                f"step {self.step} is not saved, since the loss is exploding; the last checkpoint "
+                f"is before it"
+            )
         self.run.prune(self.config.keep_last)
         return Fitted(
             self.step, None if interrupted else last, self.best_step, self.best_val_loss,

@@ -5,6 +5,7 @@ Layers below the command line never print. They are handed a Progress and say to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
@@ -166,12 +167,12 @@ class TqdmProgress:
 
 
 def number(line: Mapping[str, Any], key: str) -> float | None:
-    """A value of a line of metrics.jsonl; None where it is missing or no number."""
+    """A value of a line of metrics.jsonl; None where it is missing or no finite number."""
     value = line.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        return float(value)
+        return float(value) if math.isfinite(value) else None
     except OverflowError:  # an integer of a damaged file
         return None
 
