@@ -14,11 +14,11 @@ from conftest import Project
 from tiny import LETTERS, tiny_gpt
 
 import yocto
-import yocto.api as api
-from yocto.api import LanguageModel
+from yocto.api import Chat, LanguageModel, completion
 from yocto.checkpoint import Run
-from yocto.config import SamplingConfig
 from yocto.errors import ChatError, CheckpointError, ConfigError, TokenizerError
+from yocto.sampling.generate import Generation
+from yocto.sampling.request import Token
 from yocto.tokenizer.char import CharTokenizer
 
 EMOJI = "Né 🙂👩‍🚀 — 你好"
@@ -43,17 +43,21 @@ def says(monkeypatch: pytest.MonkeyPatch, *answers: Sequence[int]) -> list[list[
     """Let the model generate these ids, answer by answer; returns the prompts it was shown."""
     script, prompts = iter(answers), []
 
-    def scripted(
-        model: Any, prompt: Sequence[int], config: SamplingConfig, **rest: Any
-    ) -> Iterator[int]:
-        prompts.append(list(prompt))
-        end_id = rest["end_id"]
-        for token_id in itertools.islice(next(script), config.max_new_tokens):
-            if token_id == end_id:
-                return
-            yield token_id
+    class Scripted(Generation):
+        """One text, of the script."""
 
-    monkeypatch.setattr(api, "generate", scripted)
+        def __iter__(self) -> Iterator[tuple[int, Token | None]]:
+            (request,) = self.requests
+            prompts.append(list(request.prompt))
+            for token_id in itertools.islice(next(script), request.config.max_new_tokens):
+                if 0 in self._cancelled:
+                    return
+                if token_id in request.end_ids:
+                    yield 0, None
+                    return
+                yield 0, Token(token_id)
+
+    monkeypatch.setattr(completion, "Generation", Scripted)
     return prompts
 
 
@@ -339,7 +343,7 @@ def test_knobs_can_be_set_while_talking(lm: LanguageModel) -> None:
 
 
 def test_a_seed_makes_a_chat_repeatable(lm: LanguageModel) -> None:
-    def answers(chat: api.Chat) -> list[str]:
+    def answers(chat: Chat) -> list[str]:
         return ["".join(chat.send(text)) for text in ("a", "so")]
 
     knobs = {"max_new_tokens": 20, "temperature": 1.0, "ignore_eos": True}

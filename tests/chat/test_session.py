@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from yocto.chat.roles import Message
 from yocto.chat.session import ChatSession
-from yocto.chat.template import Message, render
+from yocto.chat.template import render
 from yocto.errors import ChatError
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from yocto.chat.template import Message, one_line, render, stop_strings
+from yocto.chat.roles import Message
+from yocto.chat.template import one_line, render, stop_strings
 
 
 def test_a_conversation_is_lines_that_end_where_the_assistant_speaks() -> None:

@@ -14,15 +14,14 @@ from conftest import SHAPE, Project
 from safetensors.torch import load_file
 from tiny import Recorder, make_text, randomize
 
-import yocto.api as api
 import yocto.dataset.tokens as tokens_module
-from yocto.api import LanguageModel
+from yocto.api import LanguageModel, completion
 from yocto.checkpoint import Checkpoint, find_checkpoint
 from yocto.commands import encode, prepare_char, train, train_tokenizer
 from yocto.config import EncodeConfig, PrepareCharConfig, TrainConfig, TrainTokenizerConfig
 from yocto.dataset.tokens import FileMeta, SplitMeta, read_meta, write_meta
 from yocto.errors import ConfigError, DataError, RunError
-from yocto.sampling.generate import generate
+from yocto.sampling.generate import Generation
 from yocto.tokenizer.store import load_tokenizer
 from yocto.training import pace
 from yocto.utils.progress import SilentProgress
@@ -540,16 +539,17 @@ def test_words_or_characters_lead_to_a_model_that_writes_and_chats(
     assert lm.end_id == tokenizer.eos_id
     chosen = []
 
-    def recorded(*args, **knobs):
-        for token_id in generate(*args, **knobs):
-            chosen.append(token_id)
-            yield token_id
+    class Recorded(Generation):
+        def __iter__(self):
+            for index, token in super().__iter__():
+                chosen.append(None if token is None else token.id)
+                yield index, token
 
-    monkeypatch.setattr(api, "generate", recorded)
+    monkeypatch.setattr(completion, "Generation", Recorded)
     writes_and_chats(lm)
     randomize(lm.model, torch.Generator().manual_seed(1))
     writes_and_chats(lm)
-    assert set(chosen) & set(tokenizer.special_tokens.values()) <= {tokenizer.end_id}
+    assert (set(chosen) - {None}) & set(tokenizer.special_tokens.values()) <= {tokenizer.end_id}
 
 
 def writes_and_chats(lm: LanguageModel) -> None:

@@ -4,7 +4,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from yocto.utils.stop import stop_at
+from yocto.utils.stop import StopFilter
+
+
+def stop_at(pieces, stops):
+    """The filter as a generator."""
+    stop_filter = StopFilter(stops)
+    for piece in pieces:
+        if text := stop_filter.push(piece):
+            yield text
+        if stop_filter.stopped:
+            return
+    if text := stop_filter.finish():
+        yield text
 
 
 def oracle(text: str, stops: list[str]) -> str:

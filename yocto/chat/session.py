@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from yocto.chat.template import Message, render
+from yocto.chat.roles import Message
+from yocto.chat.template import render
 from yocto.errors import ChatError
 
 

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+
+from yocto.chat.roles import Message
 
 USER = "User:"
 ASSISTANT = "Assistant:"
-
-
-@dataclass(frozen=True)
-class Message:
-    """One turn."""
-
-    role: Literal["user", "assistant"]
-    text: str
 
 
 def render(messages: Sequence[Message], system_prompt: str = "") -> str:

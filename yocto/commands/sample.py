@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from yocto.api import LanguageModel, make_generator
+from yocto.api import LanguageModel
 from yocto.checkpoint import find_checkpoint
 from yocto.config import SampleConfig
 from yocto.dataset.text import read_text
 from yocto.errors import ConfigError
+from yocto.sampling.request import make_generators
 from yocto.utils.progress import Progress
 
 
@@ -38,8 +39,8 @@ def run(config: SampleConfig, progress: Progress) -> Samples:
         progress.notice(
             f"the prompt has {len(ids)} tokens; the model sees the last {lm.block_size} of them"
         )
-    generator = make_generator(config.seed)
-    texts = (lm.stream_ids(ids, config, generator) for _ in range(config.num_samples))
+    generators = make_generators(config.seed, config.num_samples)
+    texts = (lm.stream_ids(ids, config, generators=[one]) for one in generators)
     return Samples(str(path), prompt, texts, config.stream)
 
 

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 
-def stop_at(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
-    """Pass text on until a stop string appears; neither it nor what follows comes through.
+class StopFilter:
+    """Lets text through until a stop string appears; neither it nor what follows comes through.
 
     A stop string may be spread over pieces, so text that might be the start of one is held back
-    until the next piece tells.
+    until the next piece tells. stopped: whether one has appeared.
     """
-    stops = [stop for stop in stops if stop]
-    held = ""
-    for piece in pieces:
-        held += piece
-        found = [(at + len(stop), at) for stop in stops if (at := held.find(stop)) >= 0]
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = [stop for stop in stops if stop]
+        self._held = ""
+        self.stopped = False
+
+    def push(self, piece: str) -> str:
+        """The text that is certain by now: "" where all is held back."""
+        if self.stopped:
+            return ""
+        held = self._held + piece
+        found = [(at + len(stop), at) for stop in self._stops if (at := held.find(stop)) >= 0]
         if found:
             _, at = min(found)  # the one that was complete first, wherever the pieces were cut
-            if at:
-                yield held[:at]
-            return
-        keep = max((_overlap(held, stop) for stop in stops), default=0)
-        if len(held) > keep:
-            yield held[: len(held) - keep]
-            held = held[len(held) - keep :]
-    if held:
-        yield held
+            self.stopped, self._held = True, ""
+            return held[:at]
+        keep = max((_overlap(held, stop) for stop in self._stops), default=0)
+        self._held = held[len(held) - keep :]
+        return held[: len(held) - keep]
+
+    def finish(self) -> str:
+        """The text held back, once no more comes."""
+        held, self._held = self._held, ""
+        return held
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -1,0 +1,85 @@
+"""Texts in the making: tokens become text, and stop strings end it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from yocto.model.gpt import GPT
+from yocto.sampling.generate import Generation
+from yocto.sampling.request import Request, Token
+from yocto.tokenizer.base import BaseTokenizer
+from yocto.utils.stop import StopFilter
+
+
+@dataclass
+class Completion:
+    """What continues one prompt; it grows while it is made.
+
+    text: without a stop string. ids: all that were chosen, those of a stop string too; an end id is
+    none of them. logprobs, top_logprobs: one for each id, where asked for. finish_reason: "stop" at
+    an end id or a stop string, "length" at max_new_tokens, None while it is made.
+    """
+
+    prompt_ids: list[int]
+    text: str = ""
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    top_logprobs: list[tuple[tuple[int, float], ...]] = field(default_factory=list)
+    finish_reason: Literal["stop", "length"] | None = None
+
+    def add(self, token: Token) -> None:
+        """Count a token in."""
+        self.ids.append(token.id)
+        if token.logprob is not None:
+            self.logprobs.append(token.logprob)
+            self.top_logprobs.append(token.top)
+
+
+class Completions:
+    """Several texts that are made together, while this is iterated over: each step gives one of
+    `texts` and what it has grown by, which is "" where a token brings no text yet."""
+
+    def __init__(
+        self, model: GPT, tokenizer: BaseTokenizer, requests: Sequence[Request],
+        stops: Sequence[str],
+    ) -> None:  # fmt: skip
+        self.texts = [Completion(list(request.prompt)) for request in requests]
+        self._special = frozenset(tokenizer.special_tokens.values())
+        self._tokens = Generation(model, requests)
+        self._decoders = [tokenizer.stream_decoder(after=r.prompt[-1]) for r in requests]
+        self._filters = [StopFilter(stops) for _ in requests]
+
+    def __iter__(self) -> Iterator[tuple[Completion, str]]:
+        for index, token in self._tokens:
+            text = self.texts[index]
+            if token is None:
+                yield text, self._finish(index, "stop")
+                continue
+            text.add(token)
+            piece = "" if token.id in self._special else self._decoders[index].push(token.id)
+            yield text, self._grow(index, piece)
+        for index, text in enumerate(self.texts):
+            if text.finish_reason is None:
+                yield text, self._finish(index, "length")
+
+    def _grow(self, index: int, piece: str) -> str:
+        text, stops = self.texts[index], self._filters[index]
+        certain = stops.push(piece)
+        text.text += certain
+        if stops.stopped:
+            text.finish_reason = "stop"
+            self._tokens.cancel(index)
+        return certain
+
+    def _finish(self, index: int, reason: Literal["stop", "length"]) -> str:
+        """Let the rest of the text through, which may have waited for more of a character."""
+        grown = self._grow(index, self._decoders[index].finish())
+        text = self.texts[index]
+        if text.finish_reason is None:
+            rest = self._filters[index].finish()
+            text.text += rest
+            text.finish_reason = reason
+            grown += rest
+        return grown

@@ -1,0 +1,158 @@
+"""A trained model in one hand with its tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from yocto.api.chat import Chat
+from yocto.api.completion import Completions
+from yocto.chat.roles import END
+from yocto.checkpoint import Checkpoint, find_checkpoint
+from yocto.config import SamplingConfig
+from yocto.dataset.batches import eval_batches
+from yocto.errors import TokenizerError
+from yocto.model.gpt import GPT
+from yocto.sampling.request import Request, make_generators
+from yocto.tokenizer.base import BaseTokenizer
+from yocto.utils.device import pick_device
+
+
+def load(path: str | Path, device: str = "auto") -> LanguageModel:
+    """Open a trained model: a run's folder (its best step), a step's folder, or the name of a run
+    under checkpoints/. Raises CheckpointError."""
+    return LanguageModel.open(find_checkpoint(str(path), Path("checkpoints")), device)
+
+
+class LanguageModel:
+    """A trained GPT with its tokenizer.
+
+    documents: how many the model learnt from; with one, it never saw an end token.
+    """
+
+    def __init__(self, model: GPT, tokenizer: BaseTokenizer, documents: int = 1) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.documents = documents
+        self._special = frozenset(tokenizer.special_tokens.values())
+        # A document, or the turn of a fine-tuned model.
+        ends = (tokenizer.end_id, tokenizer.special_tokens.get(END))
+        self._end_ids = frozenset(id_ for id_ in ends if id_ is not None)
+
+    @classmethod
+    def open(cls, path: Path, device: str = "auto") -> LanguageModel:
+        """Open a checkpoint's folder. Raises CheckpointError."""
+        checkpoint = Checkpoint.open(path)
+        tokenizer = checkpoint.load_tokenizer()
+        return cls(checkpoint.load_model(pick_device(device)), tokenizer, checkpoint.documents)
+
+    @property
+    def block_size(self) -> int:
+        """The most tokens that the model sees."""
+        return self.model.config.block_size
+
+    @property
+    def end_id(self) -> int | None:
+        """The id that ends a document, if the model learnt what it means."""
+        return self.tokenizer.end_id if self.documents > 1 else None
+
+    def prompt_ids(self, prompt: str) -> list[int]:
+        """The ids of a prompt, special tokens taken as text; an empty one starts a text."""
+        if prompt:
+            return self.tokenizer.encode(prompt, allowed_special="none")
+        if self.end_id is not None:
+            return [self.end_id]
+        try:
+            ids = self.tokenizer.encode("\n")
+        except TokenizerError:  # a char vocabulary without line breaks
+            ids = []
+        if not ids or self.tokenizer.unk_id in ids:
+            ids = [i for i in range(self.tokenizer.vocab_size) if i not in self._special][:1]
+        if not ids:
+            raise TokenizerError("the tokenizer has no token that stands for text")
+        return ids
+
+    def complete(
+        self,
+        prompts: Sequence[Sequence[int]],
+        config: SamplingConfig,
+        *,
+        stop: Sequence[str] = (),
+        end_ids: Iterable[int] | None = None,
+        logprobs: int | None = None,
+        generators: Sequence[torch.Generator] | None = None,
+    ) -> Completions:
+        """Continue several prompts at once, which are ids; the text comes as the result is read.
+
+        stop: more stop strings than config.stop. end_ids: special tokens that end a text; None
+        takes those that end a document or a turn. logprobs: as in Request. generators: one for
+        each prompt; None makes them from config.seed, the second of seed + 1 and so on, so that
+        each text can be had alone, too.
+        """
+        ends = self._end_ids if end_ids is None else frozenset(end_ids)
+        if config.ignore_eos:
+            ends = frozenset()
+        if generators is None:
+            generators = make_generators(config.seed, len(prompts))
+        # Of the special tokens a model may choose only those that end the text.
+        banned = sorted(self._special - (self._end_ids if end_ids is None else ends))
+        requests = [
+            Request(ids, config, ends, banned, logprobs, generator)
+            for ids, generator in zip(prompts, generators, strict=True)
+        ]
+        return Completions(self.model, self.tokenizer, requests, (*config.stop, *stop))
+
+    def stream_ids(
+        self, ids: Sequence[int], config: SamplingConfig, stop: Sequence[str] = (), **options: Any
+    ) -> Iterator[str]:
+        """Text that continues ids, in pieces that never break a character. options: those of
+        `complete`, a generator for itself."""
+        for _, piece in self.complete([ids], config, stop=stop, **options):
+            if piece:
+                yield piece
+
+    def stream(self, prompt: str = "", **knobs: Any) -> Iterator[str]:
+        """Text that continues the prompt, piece by piece, the prompt itself left out.
+
+        knobs: those of `yocto sample`: max_new_tokens, temperature, top_k, top_p, min_p,
+        repetition_penalty, stop, greedy, seed, ignore_eos. Raises ConfigError for a wrong one.
+        """
+        return self.stream_ids(self.prompt_ids(prompt), SamplingConfig.from_dict(knobs))
+
+    def generate(self, prompt: str = "", **knobs: Any) -> str:
+        """Text that continues the prompt, in one piece; knobs as in `stream`."""
+        return "".join(self.stream(prompt, **knobs))
+
+    def chat(
+        self, system_prompt: str = "", max_ctx_tokens: int | None = None, **knobs: Any
+    ) -> Chat:
+        """A conversation; knobs as in `stream`.
+
+        max_ctx_tokens: most tokens of it that the model is shown; the default leaves a third of the
+        context to the answer.
+        """
+        return Chat(self, SamplingConfig.from_dict(knobs), system_prompt, max_ctx_tokens)
+
+    @torch.no_grad()
+    def loss(self, text: str) -> float:
+        """Mean cross-entropy of a text, in nats per token, read from its start in windows of
+        block_size."""
+        start = self.prompt_ids("")
+        ids = self.tokenizer.encode_to_numpy(text)
+        if not len(ids):
+            raise TokenizerError("an empty text has no loss")
+        whole = np.concatenate([np.array(start[-1:], ids.dtype), ids])
+        device = next(self.model.parameters()).device
+        total, count = 0.0, 0
+        for idx, targets in eval_batches(whole, self.block_size, 8):
+            logits = self.model(idx.to(device)).float()
+            total += F.cross_entropy(
+                logits.flatten(0, 1), targets.to(device).flatten(), reduction="sum"
+            ).item()
+            count += targets.numel()
+        return total / count

@@ -1,0 +1,55 @@
+"""Conversations of fine-tuned models: each turn between two tokens that no text can become.
+
+    <|endoftext|><|system|>Be brief.<|end|><|user|>Hi<|end|><|assistant|>Hello.<|end|>
+
+<|endoftext|> (or what else ends a document in this tokenizer) begins each conversation, as it
+begins each document in training; the system's turn may be left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from yocto.tokenizer.base import BaseTokenizer
+
+Role = Literal["system", "user", "assistant"]
+ROLE: dict[Role, str] = {
+    "system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>",
+}  # fmt: skip
+END = "<|end|>"
+ROLE_TOKENS = (*ROLE.values(), END)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn."""
+
+    role: Role
+    text: str
+
+
+def has_roles(tokenizer: BaseTokenizer) -> bool:
+    """Whether the tokenizer has the tokens that turns stand between."""
+    return all(token in tokenizer.special_tokens for token in ROLE_TOKENS)
+
+
+def conversation_ids(
+    tokenizer: BaseTokenizer, messages: Sequence[Message]
+) -> tuple[list[int], list[bool]]:
+    """The ids of a conversation, and which of them a model is to learn to say: the assistant's
+    words and the <|end|> after them. Special tokens in the messages are taken as text."""
+    assert has_roles(tokenizer) and tokenizer.end_id is not None
+    special = tokenizer.special_tokens
+    ids, learnt = [tokenizer.end_id], [False]
+    for message in messages:
+        words = tokenizer.encode(message.text, allowed_special="none")
+        ids += [special[ROLE[message.role]], *words, special[END]]
+        learnt += [False, *[message.role == "assistant"] * (len(words) + 1)]
+    return ids, learnt
+
+
+def answer_start(tokenizer: BaseTokenizer) -> int:
+    """The id after which the model answers."""
+    return tokenizer.special_tokens[ROLE["assistant"]]
