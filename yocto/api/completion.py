@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from yocto.model.gpt import GPT
+from yocto.sampling.engine import Engine
 from yocto.sampling.generate import Generation
 from yocto.sampling.request import Request, Token
 from yocto.tokenizer.base import BaseTokenizer
@@ -42,12 +42,12 @@ class Completions:
     `texts` and what it has grown by, which is "" where a token brings no text yet."""
 
     def __init__(
-        self, model: GPT, tokenizer: BaseTokenizer, requests: Sequence[Request],
+        self, engine: Engine, tokenizer: BaseTokenizer, requests: Sequence[Request],
         stops: Sequence[str],
     ) -> None:  # fmt: skip
         self.texts = [Completion(list(request.prompt)) for request in requests]
         self._special = frozenset(tokenizer.special_tokens.values())
-        self._tokens = Generation(model, requests)
+        self._tokens = Generation(engine, requests)
         self._decoders = [tokenizer.stream_decoder(after=r.prompt[-1]) for r in requests]
         self._filters = [StopFilter(stops) for _ in requests]
 

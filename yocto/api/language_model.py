@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,15 +18,22 @@ from yocto.config import SamplingConfig
 from yocto.dataset.batches import eval_batches
 from yocto.errors import TokenizerError
 from yocto.model.gpt import GPT
+from yocto.model.linear import for_generation
+from yocto.sampling.engine import Engine
 from yocto.sampling.request import Request, make_generators
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.device import pick_device
+from yocto.utils.progress import Progress, SilentProgress
 
 
-def load(path: str | Path, device: str = "auto") -> LanguageModel:
+def load(
+    path: str | Path, device: str = "auto", quantize: Literal["none", "int8"] = "none"
+) -> LanguageModel:
     """Open a trained model: a run's folder (its best step), a step's folder, or the name of a run
-    under checkpoints/. Raises CheckpointError."""
-    return LanguageModel.open(find_checkpoint(str(path), Path("checkpoints")), device)
+    under checkpoints/. quantize: "int8" keeps the weights in one byte each. Raises
+    CheckpointError."""
+    path = find_checkpoint(str(path), Path("checkpoints"))
+    return LanguageModel.open(path, device, quantize)
 
 
 class LanguageModel:
@@ -45,11 +52,19 @@ class LanguageModel:
         self._end_ids = frozenset(id_ for id_ in ends if id_ is not None)
 
     @classmethod
-    def open(cls, path: Path, device: str = "auto") -> LanguageModel:
-        """Open a checkpoint's folder. Raises CheckpointError."""
+    def open(
+        cls,
+        path: Path,
+        device: str = "auto",
+        quantize: Literal["none", "int8"] = "none",
+        progress: Progress | None = None,
+    ) -> LanguageModel:
+        """Open a checkpoint's folder, to generate with the model. Raises CheckpointError."""
         checkpoint = Checkpoint.open(path)
         tokenizer = checkpoint.load_tokenizer()
-        return cls(checkpoint.load_model(pick_device(device)), tokenizer, checkpoint.documents)
+        model = checkpoint.load_model(pick_device(device))
+        for_generation(model, quantize == "int8", progress or SilentProgress())
+        return cls(model, tokenizer, checkpoint.documents)
 
     @property
     def block_size(self) -> int:
@@ -86,13 +101,14 @@ class LanguageModel:
         end_ids: Iterable[int] | None = None,
         logprobs: int | None = None,
         generators: Sequence[torch.Generator] | None = None,
+        engine: Engine | None = None,
     ) -> Completions:
         """Continue several prompts at once, which are ids; the text comes as the result is read.
 
         stop: more stop strings than config.stop. end_ids: special tokens that end a text; None
         takes those that end a document or a turn. logprobs: as in Request. generators: one for
         each prompt; None makes them from config.seed, the second of seed + 1 and so on, so that
-        each text can be had alone, too.
+        each text can be had alone, too. engine: one that has read some of the prompts before.
         """
         ends = self._end_ids if end_ids is None else frozenset(end_ids)
         if config.ignore_eos:
@@ -105,7 +121,8 @@ class LanguageModel:
             Request(ids, config, ends, banned, logprobs, generator)
             for ids, generator in zip(prompts, generators, strict=True)
         ]
-        return Completions(self.model, self.tokenizer, requests, (*config.stop, *stop))
+        engine = engine or Engine(self.model)
+        return Completions(engine, self.tokenizer, requests, (*config.stop, *stop))
 
     def stream_ids(
         self, ids: Sequence[int], config: SamplingConfig, stop: Sequence[str] = (), **options: Any
