@@ -34,15 +34,15 @@ _HOMES = {
     "CharTokenizer": "yocto.tokenizer.char",
     "GPT": "yocto.model.gpt",
     "GPTConfig": "yocto.config.model",
-    "LanguageModel": "yocto.api",
+    "LanguageModel": "yocto.api.language_model",
     "TqdmProgress": "yocto.utils.progress",
     "WordTokenizer": "yocto.tokenizer.word",
     "YoctoError": "yocto.errors",
     "adapt_tokenizer": "yocto.tokenizer.adapters",
-    "load": "yocto.api",
+    "load": "yocto.api.language_model",
     "load_bin": "yocto.dataset.tokens",
     "load_tokenizer": "yocto.tokenizer.store",
-    "train_tokenizer": "yocto.api",
+    "train_tokenizer": "yocto.api.tokenizers",
 }
 
 __all__ = [

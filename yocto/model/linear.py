@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import torch
@@ -105,7 +104,9 @@ def _kernels(progress: Progress) -> Any:
 
     if not is_cached("few_rows"):
         progress.say("compiling the kernels for this machine, once: about 5 seconds")
-    return import_module("yocto.kernels.few_rows")
+    from yocto.kernels import few_rows
+
+    return few_rows
 
 
 def _quantize(model: nn.Module, kernel: Kernel | None) -> None:
