@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from yocto.api import LanguageModel, load, train_tokenizer
+    from yocto.api.language_model import LanguageModel, load
+    from yocto.api.tokenizers import train_tokenizer
     from yocto.config.model import GPTConfig
     from yocto.dataset.tokens import load_bin
     from yocto.errors import YoctoError
