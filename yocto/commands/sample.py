@@ -32,7 +32,9 @@ class Samples:
 def run(config: SampleConfig, progress: Progress) -> Samples:
     """Open the checkpoint and the prompt; the text is made when the result is read."""
     path = find_checkpoint(config.ckpt, Path(config.ckpt_dir))
-    lm = LanguageModel.open(path, config.device, config.quantize, progress)
+    lm = LanguageModel.open(
+        path, config.device, config.quantize, progress, config.max_new_tokens * config.num_samples
+    )
     prompt = read_prompt(config.prompt)
     ids = lm.prompt_ids(prompt)
     if len(ids) > lm.block_size:
