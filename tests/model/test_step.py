@@ -6,16 +6,14 @@ import itertools
 
 import pytest
 import torch
-from tiny import tiny_gpt
+from tiny import tiny_gpt, with_kernels
 from torch import nn
 
 from yocto.config import FAMILIES
-from yocto.model import linear as linear_module
 from yocto.model.gpt import GPT
 from yocto.model.kv_cache import KVCache
-from yocto.model.linear import Linear, for_generation
+from yocto.model.linear import Linear
 from yocto.model.step import Step
-from yocto.utils.progress import SilentProgress
 
 
 def ready(model: GPT, int8: bool = False) -> GPT:
@@ -23,10 +21,7 @@ def ready(model: GPT, int8: bool = False) -> GPT:
     generator = torch.Generator().manual_seed(1)
     for p in model.parameters():
         p.data.normal_(0, 0.4, generator=generator)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(linear_module, "LEAST_WEIGHTS", 0)
-        for_generation(model, int8, SilentProgress())
-    return model
+    return with_kernels(model, int8)
 
 
 def shapes():
