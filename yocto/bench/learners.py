@@ -23,7 +23,7 @@ from yocto.checkpoint import Run
 from yocto.dataset.batches import eval_batches
 from yocto.model.gpt import GPT
 from yocto.tokenizer.char import CharTokenizer
-from yocto.training.corpus import Corpus, make_batches
+from yocto.training.corpus import Corpus, TextLessons, make_batches
 from yocto.training.trainer import Trainer
 from yocto.utils.progress import SilentProgress
 

@@ -17,6 +17,7 @@ from yocto.commands.corpus import open_corpus, prepare_data
 from yocto.config import GPTConfig, SamplingConfig, TrainConfig, scaled, without_effect
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
+from yocto.training.corpus import TextLessons
 from yocto.training.loggers import check_loggers, make_loggers
 from yocto.training.metrics import MetricsFile
 from yocto.training.outcome import Fitted, Hooks
@@ -131,13 +132,14 @@ def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed:
         corpus = open_corpus(data_dir, tokenizer)
         shape = _model_shape(config, tokenizer, checkpoint)
         with memory_told(shape, config, path):
-            plan = make_plan(shape, config, corpus)
+            lessons = TextLessons(config, corpus, shape.vocab_size)
+            plan = make_plan(shape, config, lessons)
             if config.dry_run and not plan.fits:
                 reason, hint = too_large(plan, shape, config)
                 return Rehearsed(**vars(plan), too_large=reason, hint=hint)
             check_room(plan, shape, config, progress)
             model = _make_model(shape, config, checkpoint)
-            trainer = Trainer(model, config, corpus, tokenizer, Run(path), progress)
+            trainer = Trainer(model, config, lessons, tokenizer, Run(path), progress)
             if checkpoint is not None and state is not None:
                 trainer.load_state(state)
                 progress.say(f"going on with {path} at step {checkpoint.step}")
@@ -280,7 +282,7 @@ def _announce(trainer: Trainer, plan: Plan, progress: Progress) -> None:
 def _sampler(trainer: Trainer) -> Callable[[], str]:
     """What the model writes by now, always from the same draw."""
     tokenizer = trainer.tokenizer
-    lm = LanguageModel(trainer.model, tokenizer, trainer.corpus.documents)
+    lm = LanguageModel(trainer.model, tokenizer, trainer.lessons.documents)
     knobs = SamplingConfig(max_new_tokens=100 if tokenizer.kind == "char" else 25, seed=1)
 
     def sample() -> str:
