@@ -100,8 +100,9 @@ class Yocto(Learner):
         generator = torch.Generator().manual_seed(self.config.seed)
         model = GPT(self.job.model_config, generator)
         run = Run(Path(self.job.folder) / "run")
+        lessons = TextLessons(self.config, self.corpus, self.job.model_config.vocab_size)
         self.trainer = Trainer(
-            model, self.config, self.corpus, CharTokenizer(""), run, SilentProgress()
+            model, self.config, lessons, CharTokenizer(""), run, SilentProgress()
         )
         self.model = model.train()
 

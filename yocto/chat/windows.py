@@ -19,9 +19,7 @@ class Cut:
     lost: int
 
 
-def cut_conversation(
-    tokenizer: BaseTokenizer, messages: Sequence[Message], block_size: int
-) -> Cut:
+def cut_conversation(tokenizer: BaseTokenizer, messages: Sequence[Message], block_size: int) -> Cut:
     """The ids of a conversation, and which of them are learnt, in windows of block_size inputs.
 
     Several windows hold whole exchanges, as many as fit, with the system's turns before each: what
@@ -35,7 +33,8 @@ def cut_conversation(
     head, of_head = conversation_ids(tokenizer, messages[:first])
     windows: list[Learnt] = []
     for exchange in _exchanges(messages[first:]):
-        fresh, of_fresh = (part[1:] for part in conversation_ids(tokenizer, exchange))
+        fresh, of_fresh = conversation_ids(tokenizer, exchange)
+        fresh, of_fresh = fresh[1:], of_fresh[1:]  # the conversation has begun already
         if windows and len(windows[-1][0]) + len(fresh) - 1 <= block_size:
             windows[-1] = windows[-1][0] + fresh, windows[-1][1] + of_fresh
         else:

@@ -85,6 +85,11 @@ class FinetuneConfig(LoopConfig):
         """What lora_alpha comes to."""
         return self.lora_alpha if self.lora_alpha is not None else 2.0 * (self.lora_rank or 0)
 
+    @property
+    def command(self) -> str:
+        """What the user types for such a run."""
+        return "yocto finetune"
+
     def record(self) -> dict[str, Any]:
         """What a checkpoint notes of its run."""
         return {"mode": CHAT, **self.to_dict()}

@@ -102,6 +102,11 @@ class LoopConfig(RecipeConfig):
         """Of the factors that are trained in place of the weights; None trains the weights."""
         return None
 
+    @property
+    def command(self) -> str:
+        """What the user types for a run of this kind."""
+        return "yocto train"
+
     def record(self) -> dict[str, Any]:
         """What a checkpoint notes of its run."""
         return self.to_dict()
@@ -158,6 +163,11 @@ class TrainConfig(ModelConfig, LoopConfig):
     def keeps_apart(self) -> bool:
         """Whether no token attends to another document that shares its window."""
         return self.respect_documents
+
+    @property
+    def command(self) -> str:
+        """What the user types for a run of this mode."""
+        return f"yocto train --mode {self.mode}"
 
 
 def without_effect(config: RecipeConfig) -> list[str]:

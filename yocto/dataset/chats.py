@@ -1,8 +1,8 @@
 """Conversations in files of JSON: three layouts, told apart record by record.
 
-    {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
-    {"instruction": "Greet.", "input": "", "output": "Hello."}                          alpaca
-    {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello."}]}
+{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
+{"instruction": "Greet.", "input": "", "output": "Hello."}                          alpaca
+{"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello."}]}
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ def _turn(said: Any, number: int) -> Turn | None:
         raise BadRecordError(f"has no object as its {name}")
     role, text = said.get("role", said.get("from")), said.get("content", said.get("value"))
     if not isinstance(role, str) or role not in ROLES:
-        raise BadRecordError(f"has {_shown(role)} as the role of its {name}, not {', '.join(ROLES)}")
+        raise BadRecordError(
+            f"has {_shown(role)} as the role of its {name}, not {', '.join(ROLES)}"
+        )
     text = _text(text, name)
     if text.strip():
         return Turn(ROLES[role], text)
@@ -132,16 +134,12 @@ def _shown(value: Any) -> str:
     return kinds.get(type(value), "a number")
 
 
-def split_chats(
-    chats: Sequence[Conversation], val_ratio: float
-) -> tuple[list[Conversation], list[Conversation]]:
-    """Those that train and those that validate: each goes where a hash of its text says, so that
-    adding files moves none. Where chance would leave one of the splits empty, the nearest
-    conversation is moved there; a single one trains."""
+def validates(chats: Sequence[Conversation], val_ratio: float) -> list[bool]:
+    """Which of them are for validation: each goes where a hash of its text says, so that adding
+    files moves none. Where chance would leave one of the splits empty, the nearest conversation is
+    moved there; a single one trains."""
     draws = [draw(json.dumps(chat.turns).encode()) for chat in chats]
     if val_ratio == 0 or len(set(draws)) < 2:  # copies of one conversation go together
-        return list(chats), []
+        return [False] * len(chats)
     limit = min(max(val_ratio, min(draws) + 1e-12), max(draws))
-    train = [chat for chat, drawn in zip(chats, draws, strict=True) if drawn >= limit]
-    val = [chat for chat, drawn in zip(chats, draws, strict=True) if drawn < limit]
-    return train, val
+    return [drawn < limit for drawn in draws]

@@ -122,7 +122,7 @@ class PackedBatches:
         self.seed, self.filler = seed, filler
         self.epoch, self.index = 0, 0  # of the next window; index is below the epoch's windows
         self.windows = self._packed()
-        self.epoch_windows = len(self.windows)  # of the first one; others may have some more or less
+        self.epoch_windows = len(self.windows)  # of the first one; others may have more or less
         self.epoch_tokens = self.epoch_windows * block_size
 
     def _packed(self) -> list[Window]:

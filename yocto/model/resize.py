@@ -13,9 +13,7 @@ NOISE = 0.1  # of the deviation of the old vectors
 
 
 @torch.no_grad()
-def with_tokens(
-    model: GPT, vocab_size: int, ids: Sequence[int], generator: torch.Generator
-) -> GPT:
+def with_tokens(model: GPT, vocab_size: int, ids: Sequence[int], generator: torch.Generator) -> GPT:
     """A model with the same weights, and vectors for the tokens `ids`, which are new to it.
 
     A new vector is the mean of the old ones, in the embedding and in the head, which makes a new

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from yocto.config import LoopConfig
-from yocto.dataset.batches import Batch, Batches
+from yocto.dataset.batches import Batch
 from yocto.dataset.packed import Conversations, PackedBatches, packed_batches
 from yocto.utils.progress import Progress
 
@@ -34,6 +34,11 @@ class ChatLessons:
         return self.val if len(self.val) else self.train
 
     @property
+    def measured_on(self) -> str | None:
+        """What an evaluation looks at, where it is not the validation split."""
+        return None if len(self.val) else "the conversations that it learnt"
+
+    @property
     def train_tokens(self) -> int:
         """Targets that are learnt."""
         return self.train.targets
@@ -48,12 +53,8 @@ class ChatLessons:
         """Of both splits."""
         return self.train.sha256 + self.val.sha256
 
-    def batches(self) -> Batches:
+    def batches(self) -> PackedBatches:
         """New ones, from the first epoch on."""
-        return self.packed()
-
-    def packed(self) -> PackedBatches:
-        """The same."""
         c = self.config
         return PackedBatches(self.train, self.block_size, c.batch_size, c.seed, self.start)
 

@@ -45,6 +45,7 @@ class TextLessons:
         self.documents, self.sha256, self.val_bytes = (
             corpus.documents, corpus.sha256, corpus.val_bytes,
         )  # fmt: skip
+        self.measured_on = "the one batch that it learnt" if config.overfit_batch else None
         self.train_tokens, self.val_tokens = len(corpus.train), len(corpus.val)
 
     def batches(self) -> Batches:

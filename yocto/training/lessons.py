@@ -10,18 +10,31 @@ from yocto.utils.progress import Progress
 
 
 class Lessons(Protocol):
-    """Two splits: what trains, and what validates.
+    """Two splits: what trains, and what validates."""
 
-    documents: how many train; the end token stands between them. sha256: of both splits: a resumed
-    run must find the same. train_tokens, val_tokens: targets, about. val_bytes: of the text that
-    the targets of the validation split stand for.
-    """
+    @property
+    def documents(self) -> int:
+        """How many the model knows when it has learnt these; the end token stands between them."""
 
-    documents: int
-    sha256: str
-    train_tokens: int
-    val_tokens: int
-    val_bytes: int
+    @property
+    def sha256(self) -> str:
+        """Of both splits: a resumed run must find the same."""
+
+    @property
+    def train_tokens(self) -> int:
+        """Targets that train."""
+
+    @property
+    def val_tokens(self) -> int:
+        """Targets of an evaluation of the whole split."""
+
+    @property
+    def val_bytes(self) -> int:
+        """Bytes of the text that these stand for."""
+
+    @property
+    def measured_on(self) -> str | None:
+        """What an evaluation looks at where that is no validation split, in words."""
 
     def batches(self) -> Batches:
         """New ones, from the first on. Raises DataError for a text shorter than a window."""

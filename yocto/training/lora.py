@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -44,8 +44,7 @@ class LoraLinear(nn.Module):
     def merged(self) -> nn.Linear:
         """A plain layer that computes the same."""
         n, m = self.weight.shape
-        # skip_init draws no random numbers, which dropout would miss.
-        linear = nn.utils.skip_init(nn.Linear, m, n, bias=self.bias is not None)
+        linear: nn.Linear = _empty(nn.Linear, m, n, bias=self.bias is not None)
         linear.weight = nn.Parameter(self.weight + self.scale * (self.lora_b @ self.lora_a))
         if self.bias is not None:
             linear.bias = self.bias
@@ -55,7 +54,7 @@ class LoraLinear(nn.Module):
 class Table(nn.Module):
     """Token vectors (V, C), of which those of some ids are learnt."""
 
-    def __init__(self, base: nn.Parameter, ids: Sequence[int]) -> None:
+    def __init__(self, base: Tensor, ids: Sequence[int]) -> None:
         super().__init__()
         self.base = base
         index = torch.tensor(sorted(set(ids)), device=base.device)
@@ -93,17 +92,28 @@ class TableHead(TableEmbedding):
         return F.linear(x, self.weight)
 
 
+def _layers(model: GPT) -> Iterator[tuple[nn.Module, str, nn.Module]]:
+    """What the blocks are made of: a part, and the name and the layer of each of its layers."""
+    for block in model.blocks:
+        for part in (block.get_submodule("attn"), block.get_submodule("mlp")):
+            for name, layer in list(part.named_children()):
+                yield part, name, layer
+
+
+def _empty(kind: type[nn.Module], *sizes: int, **options: Any) -> Any:
+    """A layer without weights; drawing some would take random numbers that dropout then misses."""
+    return nn.utils.skip_init(kind, *sizes, **options)  # type: ignore[no-untyped-call]
+
+
 def add_factors(model: GPT, rank: int, alpha: float, ids: Sequence[int], seed: int) -> None:
     """Put factors beside the matrices of a model's blocks. Only they are trained from then on, and
     the vectors of these ids, in the embedding and in the head."""
     for p in model.parameters():
         p.requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
-    for block in model.blocks:
-        for part in (block.attn, block.mlp):
-            for name, layer in list(part.named_children()):
-                if isinstance(layer, nn.Linear):
-                    setattr(part, name, LoraLinear(layer, rank, alpha, generator))
+    for part, name, layer in _layers(model):
+        if isinstance(layer, nn.Linear):
+            setattr(part, name, LoraLinear(layer, rank, alpha, generator))
     table = Table(model.wte.weight, ids)
     own = table if model.config.tie_weights else Table(model.lm_head.weight, ids)
     # Modules of another kind than GPT declares; they are called in the same way.
@@ -122,15 +132,13 @@ def plain_model(model: GPT) -> GPT:
     if not has_factors(model):
         return model
     plain = copy.deepcopy(model)
-    for block in plain.blocks:
-        for part in (block.attn, block.mlp):
-            for name, layer in list(part.named_children()):
-                if isinstance(layer, LoraLinear):
-                    setattr(part, name, layer.merged())
+    for part, name, layer in _layers(plain):
+        if isinstance(layer, LoraLinear):
+            setattr(part, name, layer.merged())
     V, C = plain.config.vocab_size, plain.config.n_embd
     vectors, own = plain.wte.weight, plain.lm_head.weight
-    plain.wte = nn.utils.skip_init(nn.Embedding, V, C)
-    plain.lm_head = nn.utils.skip_init(nn.Linear, C, V, bias=False)
+    plain.wte = _empty(nn.Embedding, V, C)
+    plain.lm_head = _empty(nn.Linear, C, V, bias=False)
     plain.wte.weight = nn.Parameter(vectors)
     plain.lm_head.weight = plain.wte.weight if plain.config.tie_weights else nn.Parameter(own)
     return plain
@@ -155,4 +163,3 @@ def load_factors(model: GPT, state: Any) -> None:
         if x.dtype != torch.float32 or not torch.isfinite(x).all():
             raise ValueError(f"{name} is not a number")
     model.load_state_dict(state)
-
