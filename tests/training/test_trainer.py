@@ -781,7 +781,7 @@ def test_weights_spoilt_by_an_infinite_gradient_are_never_saved(tmp_path: Path) 
 def test_a_resumed_run_refuses_other_token_files(tmp_path: Path) -> None:
     corpus = dataclasses.replace(tiny_corpus(), sha256="one")
     make_trainer(tmp_path, train_config(), corpus).fit()
-    with pytest.raises(RunError, match="token files are not those"):
+    with pytest.raises(RunError, match="the text is not the one"):
         resume(tmp_path, train_config(), dataclasses.replace(corpus, sha256="two"))
     resume(tmp_path, train_config(), corpus)
 

@@ -60,10 +60,6 @@ class FinetuneConfig(LoopConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.lora_alpha is not None and self.lora_rank is None:
-            raise ConfigError(
-                "lora_alpha means nothing without lora_rank", "Give a rank, too: --lora-rank 8"
-            )
         if self.lora_rank is not None and self.optimizer == "muon":
             raise ConfigError(
                 "the factors of lora_rank are moved by adamw, not by muon",
