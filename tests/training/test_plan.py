@@ -12,9 +12,9 @@ from tiny import Recorder, tiny_config, tiny_corpus, train_config
 import yocto.training.plan as plan_module
 from yocto.errors import DataError, RunError
 from yocto.model.gpt import GPT
+from yocto.training.corpus import TextLessons
 from yocto.training.memory import training_memory
 from yocto.training.pace import MOST, STEPS, Pace, Stopwatch
-from yocto.training.corpus import TextLessons
 from yocto.training.plan import Plan, check_room, make_plan, memory_told
 
 PLAN = Plan(
@@ -57,7 +57,9 @@ def test_the_plan_counts_the_parameters_that_a_model_has(family: str) -> None:
 
 def test_a_text_shorter_than_a_window_is_told_before_a_model_is_made() -> None:
     with pytest.raises(DataError, match="validation split"):
-        make_plan(tiny_config(), train_config(), TextLessons(train_config(), tiny_corpus(val=5), 26))
+        make_plan(
+            tiny_config(), train_config(), TextLessons(train_config(), tiny_corpus(val=5), 26)
+        )
 
 
 # ---------------------------------------------------------------------------------------- memory
