@@ -55,7 +55,7 @@ class FinetuneConfig(LoopConfig):
     optimizer: Literal["muon", "adamw"] = knob(
         "adamw", "Muon moves the blocks' matrices and AdamW the rest, or AdamW all."
     )
-    learning_rate: float = knob(1e-3, "Peak learning rate, AdamW's.", low=0, high=10)
+    learning_rate: float = knob(3e-3, "Peak learning rate, AdamW's.", low=0, high=10)
     eval_interval: int = knob(100, "Steps between evaluations and checkpoints.", low=1, high=10**9)
 
     def __post_init__(self) -> None:
