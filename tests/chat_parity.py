@@ -172,7 +172,7 @@ def curves(
 
 
 def main(chats: str, steps: str = "100") -> None:
-    shape = {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 512}
+    shape = {"n_layer": 2, "n_head": 4, "n_embd": 64, "block_size": 256}
     print("family  windows  " + "  ".join(f"{s:>13}" for s in (1, 10, 25, 50, 75, 100)), " worst")
     for family in ("qwen3", "llama", "gpt2"):
         for alone in (False, True):

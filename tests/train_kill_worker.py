@@ -1,10 +1,10 @@
 """Kills a training run, as `kill -9` does, at random moments, and goes on with it each time.
 
 Run as a program of its own, which has one thread and can fork:
-train_kill_worker.py FOLDER OPTIMIZER ORDER KILLS SEED. ORDER "chat" or "lora" fine-tunes. Each life is `yocto train --resume auto` in
-a process of its own; half of the kills come while a checkpoint is being written. Prints what
-differs at the end from an undisturbed run, then how many kills there were and how many left a
-checkpoint half written.
+train_kill_worker.py FOLDER OPTIMIZER ORDER KILLS SEED. ORDER "chat" or "lora" fine-tunes. Each
+life is `yocto train --resume auto` in a process of its own; half of the kills come while a
+checkpoint is being written. Prints what differs at the end from an undisturbed run, then how many
+kills there were and how many left a checkpoint half written.
 """
 
 from __future__ import annotations

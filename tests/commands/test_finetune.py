@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -260,7 +261,7 @@ def test_all_layouts_and_several_files_are_learnt_from(tokens: Project, tmp_path
     said = [{"from": "human", "value": "the"}, {"from": "gpt", "value": "a"}]
     two.write_text(json.dumps([{"conversations": said}]))
     progress = Recorder()
-    run(tokens, one, progress, data=[str(one), str(two)])
+    finetune.run(dataclasses.replace(config(tokens, one), data=(str(one), str(two))), progress)
     assert any("1 conversations to train on, 1 to validate" in line for line in progress.said)
 
 
@@ -301,7 +302,7 @@ def test_a_bad_record_ends_the_command_or_is_passed_over(tokens: Project, tmp_pa
     run(tokens, data, progress, skip_bad=True)
     assert any("2 records are passed over; the first: line 4" in n for n in progress.notices)
     write(data, bad)
-    with pytest.raises(DataError, match="no conversation in .* can be learnt from"):
+    with pytest.raises(DataError, match=r"no conversation in .* can be learnt from"):
         run(tokens, data, skip_bad=True)
 
 

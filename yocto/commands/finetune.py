@@ -27,7 +27,14 @@ from yocto.commands.fitting import (
     learn,
     place,
 )
-from yocto.config import CHAT, FinetuneConfig, GPTConfig, SamplingConfig, without_effect
+from yocto.config import (
+    CHAT,
+    FinetuneConfig,
+    GPTConfig,
+    SamplingConfig,
+    idle_factors,
+    without_effect,
+)
 from yocto.errors import CheckpointError
 from yocto.model.gpt import GPT
 from yocto.model.resize import with_tokens
@@ -53,7 +60,7 @@ def run(config: FinetuneConfig, progress: Progress) -> Trained | Rehearsed:
             config = resumed_finetuning(config, checkpoint)
             tokenizer, shape = checkpoint.load_tokenizer(), checkpoint.model
         else:
-            for told in without_effect(config):
+            for told in [*without_effect(config), *idle_factors(config)]:
                 progress.notice(told)
             checkpoint = _open_base(config)
             base = config.ckpt or str(checkpoint.path)

@@ -17,7 +17,7 @@ from yocto.config.commands import (
     TextConfig,
     TrainTokenizerConfig,
 )
-from yocto.config.finetune import CHAT, FinetuneConfig
+from yocto.config.finetune import CHAT, FinetuneConfig, idle_factors
 from yocto.config.knobs import (
     Config,
     default_words,
@@ -64,6 +64,7 @@ __all__ = [
     "TrainConfig",
     "TrainTokenizerConfig",
     "default_words",
+    "idle_factors",
     "knob",
     "knobs",
     "nearest",

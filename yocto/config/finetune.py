@@ -94,3 +94,10 @@ class FinetuneConfig(LoopConfig):
     def from_record(cls, values: dict[str, Any], source: str = "") -> Self:
         """The settings that a checkpoint notes. Raises ConfigError."""
         return cls.from_dict({k: v for k, v in values.items() if k != "mode"}, source)
+
+
+def idle_factors(config: FinetuneConfig) -> list[str]:
+    """What the user has set of LoRA without turning it on, in words."""
+    if config.lora_alpha is not None and config.lora_rank is None:
+        return ["lora_alpha changes nothing without lora_rank"]
+    return []

@@ -179,8 +179,6 @@ def without_effect(config: RecipeConfig) -> list[str]:
     }
     defaults = {f.name: f.default for f in knobs(type(config))}
     told = []
-    if getattr(config, "lora_alpha", None) is not None and config.rank is None:
-        told.append("lora_alpha changes nothing without lora_rank")
     if "min_lr" in config.given and config.min_lr > config.learning_rate > 0:
         told.append("min_lr is above learning_rate: the rate stays at its peak")
     fixed = {"warmup_iters", "max_iters"} <= config.given and config.minutes is None
