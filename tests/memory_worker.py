@@ -22,7 +22,7 @@ from yocto.commands import train  # noqa: F401 (all that the program imports is 
 from yocto.config import GPTConfig, TrainConfig
 from yocto.model.gpt import GPT
 from yocto.tokenizer.char import CharTokenizer
-from yocto.training.corpus import Corpus
+from yocto.training.corpus import Corpus, TextLessons
 from yocto.training.memory import training_memory
 from yocto.training.runs import MODEL_KNOBS
 from yocto.training.trainer import Trainer
@@ -53,7 +53,8 @@ def main(vocab_size: int = 65, threads: int = 1, steps: int = 6, **knobs: object
         before = resident("VmRSS")
         model = GPT(GPTConfig(vocab_size=vocab_size, **shape))
         run, tokenizer = Run(Path(folder)), CharTokenizer("ab")
-        Trainer(model, config, corpus, tokenizer, run, SilentProgress()).fit()
+        lessons = TextLessons(config, corpus, vocab_size)
+        Trainer(model, config, lessons, tokenizer, run, SilentProgress()).fit()
         measured = resident("VmHWM") - before
     print(json.dumps([measured, training_memory(model.config, config)]))
 

@@ -41,6 +41,7 @@ from yocto.checkpoint.step import digest
 from yocto.commands import prepare_char, train, train_tokenizer
 from yocto.commands.corpus import open_corpus, prepare_data
 from yocto.commands.data import encode_texts, open_corpus_text, recorded_corpus
+from yocto.commands.fitting import settings_file, trained
 from yocto.commands.sample import read_prompt
 from yocto.config import (
     END_OF_TEXT,
@@ -62,7 +63,7 @@ from yocto.tokenizer.bpe_train import BPETrainer
 from yocto.tokenizer.char import CharTokenizer
 from yocto.tokenizer.store import load_tokenizer
 from yocto.tokenizer.word import WordTrainer
-from yocto.training.corpus import Corpus
+from yocto.training.corpus import Corpus, TextLessons
 from yocto.training.metrics import MetricsFile, bits_per_byte
 from yocto.training.runs import find_resumed, latest, new_run, resumed_config
 from yocto.training.trainer import Trainer
@@ -222,12 +223,13 @@ def make_trainer(mode: str, tokenizer: BaseTokenizer) -> Trainer:
         GPTConfig(vocab_size=tokenizer.vocab_size, **shape), torch.Generator().manual_seed(1)
     )
     run = Run(Path(f"checkpoints/{mode}-1"))
-    return Trainer(model, config, corpus_of(tokenizer), tokenizer, run, QUIET)
+    return Trainer(model, config, lessons_of(config, tokenizer), tokenizer, run, QUIET)
 
 
-def corpus_of(tokenizer: BaseTokenizer) -> Corpus:
+def lessons_of(config: TrainConfig, tokenizer: BaseTokenizer) -> TextLessons:
     ids = tokenizer.encode_to_numpy(TEXT)
-    return Corpus(ids[:-50], ids[-50:], val_bytes=50, documents=2, sha256="0" * 64)
+    corpus = Corpus(ids[:-50], ids[-50:], val_bytes=50, documents=2, sha256="0" * 64)
+    return TextLessons(config, corpus, tokenizer.vocab_size)
 
 
 def write_run(mode: str, tokenizer: BaseTokenizer) -> None:
@@ -244,7 +246,7 @@ def write_run(mode: str, tokenizer: BaseTokenizer) -> None:
                       seconds=1.25)  # fmt: skip
         metrics.write(step=step, train_loss=3.5 / step, val_loss=3.0, val_bits_per_byte=2.5)
     settings = trainer.run.path / "config.yaml"
-    settings.write_text(train._settings_file(trainer.run.path, trainer.config), encoding="utf-8")
+    settings.write_text(settings_file(trainer.run.path, trainer.config), encoding="utf-8")
 
 
 def write_char_run() -> None:
@@ -344,13 +346,13 @@ def use_config() -> None:
         "mode": "char", "resume": "auto", "device": "cpu", "batch_size": 2, "compile": False,
         "gradient_accumulation_steps": 1,
     })  # fmt: skip
-    if run := find_resumed(given, QUIET):
+    if run := find_resumed(given, given.mode, QUIET):
         checkpoint = latest(run)
         checkpoint.verify_all()
         config = resumed_config(given, checkpoint)
         tokenizer = checkpoint.load_tokenizer()
         model = train._make_model(checkpoint.model, config, checkpoint)
-        trainer = Trainer(model, config, corpus_of(tokenizer), tokenizer, run, QUIET)
+        trainer = Trainer(model, config, lessons_of(config, tokenizer), tokenizer, run, QUIET)
         trainer.train_step()
 
 
@@ -362,7 +364,7 @@ def use_trainer() -> None:
     checkpoint.load_weights(trainer.model)
     trainer.load_state(state)
     fitted = trainer.fit()
-    train._trained(trainer.run.path, trainer, fitted).summary()
+    trained(trainer.run.path, trainer, fitted).summary()
 
 
 def use_pointers() -> None:
@@ -371,7 +373,7 @@ def use_pointers() -> None:
         run.pointer("best")
     for spec in (None, "latest", "char-1", "checkpoints/char-1"):
         Checkpoint.open(find_checkpoint(spec, folder))
-    find_resumed(TrainConfig(mode="char", resume="auto"), QUIET)
+    find_resumed(TrainConfig(mode="char", resume="auto"), "char", QUIET)
 
 
 def use_metrics() -> None:
@@ -389,7 +391,7 @@ def use_values(values: dict[str, Any], source: str) -> None:
     config = TrainConfig.from_dict(values, source)
     if config.device == "cpu":
         train.effective(config, QUIET)
-    written = train._settings_file(new_run(config), config)
+    written = settings_file(new_run(config, config.mode), config)
     Path("written.yaml").write_text(written, encoding="utf-8")
     duration(60 * (config.minutes or 0))
 

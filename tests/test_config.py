@@ -16,6 +16,7 @@ from yocto.config import (
     BenchTrainConfig,
     Config,
     EncodeConfig,
+    FinetuneConfig,
     GPTConfig,
     ModelConfig,
     SampleConfig,
@@ -269,7 +270,7 @@ def configurations(cls: type[Config]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 # Those whose settings may not go together.
-PICKY = (GPTConfig, TrainTokenizerConfig, EncodeConfig, BenchTrainConfig)
+PICKY = (GPTConfig, TrainTokenizerConfig, EncodeConfig, BenchTrainConfig, FinetuneConfig)
 
 
 @pytest.mark.parametrize("cls", [c for c in CLASSES if c not in PICKY])

@@ -93,6 +93,7 @@ def in_miniature(line: str) -> list[str]:
         del shape["max_iters"]
     small = {
         "train": [x for knob, value in shape.items() for x in (flag_of(knob), str(value))],
+        "finetune": ["--epochs", "0.1", "--batch-size", "2"],
         "sample": ["--max-new-tokens", "5"],
         "chat": ["--max-new-tokens", "5"],
         "bench": ["--rounds", "1", "--vocab-size", "300", "--peers", "tokenizers"],
@@ -149,6 +150,9 @@ def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yoct
     with gzip.open(tmp_path / "corpus" / "b.jsonl.gz", "wt", encoding="utf-8") as file:
         for i in range(30):
             file.write(json.dumps({"body": {"text": make_text(10, i)}}) + "\n")
+    with (tmp_path / "chats.jsonl").open("w", encoding="utf-8") as file:
+        for i in range(20):
+            file.write(json.dumps({"instruction": make_text(1, i), "output": "The river."}) + "\n")
     (tmp_path / "prompt.txt").write_text("the river", encoding="utf-8")
     lines = shown_commands()
     assert len(lines) > 25

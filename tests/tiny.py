@@ -17,7 +17,7 @@ from yocto.dataset.tokens import Tokens
 from yocto.model import linear
 from yocto.model.gpt import GPT
 from yocto.tokenizer.char import CharTokenizer
-from yocto.training.corpus import Corpus
+from yocto.training.corpus import Corpus, TextLessons
 from yocto.training.outcome import Hooks
 from yocto.training.trainer import Trainer
 from yocto.utils.progress import SilentProgress, SilentTask
@@ -100,7 +100,8 @@ def make_trainer(
     gpt_config = GPTConfig(vocab_size=26, dropout=config.dropout, family=config.family, **shape)
     model = GPT(gpt_config, torch.Generator().manual_seed(config.seed))
     return Trainer(
-        model, config, corpus or tiny_corpus(), CharTokenizer(LETTERS), Run(path),
+        model, config, TextLessons(config, corpus or tiny_corpus(), 26), CharTokenizer(LETTERS),
+        Run(path),
         progress or Recorder(), hooks,
     )  # fmt: skip
 

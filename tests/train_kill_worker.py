@@ -1,10 +1,10 @@
 """Kills a training run, as `kill -9` does, at random moments, and goes on with it each time.
 
 Run as a program of its own, which has one thread and can fork:
-train_kill_worker.py FOLDER OPTIMIZER ORDER KILLS SEED. Each life is `yocto train --resume auto` in
-a process of its own; half of the kills come while a checkpoint is being written. Prints what
-differs at the end from an undisturbed run, then how many kills there were and how many left a
-checkpoint half written.
+train_kill_worker.py FOLDER OPTIMIZER ORDER KILLS SEED. ORDER "chat" or "lora" fine-tunes. Each
+life is `yocto train --resume auto` in a process of its own; half of the kills come while a
+checkpoint is being written. Prints what differs at the end from an undisturbed run, then how many
+kills there were and how many left a checkpoint half written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import torch
 from tiny import make_text
 
 from yocto.cli.app import make_app
-from yocto.commands import train  # noqa: F401 (imported once, before all the forks)
+from yocto.commands import finetune, train  # noqa: F401 (imported once, before all the forks)
 from yocto.training import trainer as trainer_module
 
 # What no two runs share.
@@ -120,16 +120,37 @@ def flat(value: Any) -> Any:
     return [flat(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def finetuning(folder: Path, data: Path, optimizer: str, order: str, log: Path) -> str:
+    """What fine-tunes a base model, which is trained first."""
+    base = f"train --mode char --data-dir {data} {SHAPE} --max-iters 4 --run-name base"
+    assert finish(start(f"{base} --ckpt-dir {folder / 'base'}", log)) == 0
+    chats = folder / "chats.jsonl"
+    lines = [{"instruction": make_text(1, i)[:9], "output": make_text(1, 50 + i)[:12]}
+             for i in range(20)]  # fmt: skip
+    chats.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return (
+        f"finetune --ckpt {folder / 'base' / 'base'} --data {chats} --optimizer {optimizer} "
+        f"--batch-size 2 --gradient-accumulation-steps 2 --eval-iters 1 --warmup-iters 2 "
+        f"--keep-last 2 --device cpu --dropout 0.2 --skip-bad "
+        f"{'--lora-rank 2 ' if order == 'lora' else ''}"
+    )
+
+
 def main(folder: Path, optimizer: str, order: str, kills: int, seed: int) -> None:
     rng = random.Random(f"{optimizer} {order} {seed}")
     text, data, log = folder / "text.txt", folder / "data", folder / "log"
     text.write_text(make_text(60), encoding="utf-8")
     assert finish(start(f"prepare-char --text-path {text} --out-dir {data}", log)) == 0
-    settings = (
-        f"train --mode char --data-dir {data} {SHAPE} --optimizer {optimizer} --order {order} "
+    rhythm = (
         f"--max-iters {8 + 4 * kills} --save-interval {rng.randint(1, 3)} "
         f"--eval-interval {rng.randint(3, 7)} --run-name r --resume auto"
     )
+    settings = (
+        f"train --mode char --data-dir {data} {SHAPE} --optimizer {optimizer} --order {order} "
+        f"{rhythm}"
+    )
+    if order in ("chat", "lora"):
+        settings = finetuning(folder, data, optimizer, order, log) + rhythm
     assert finish(start(f"{settings} --ckpt-dir {folder / 'whole'}", log)) == 0
     command, run = f"{settings} --ckpt-dir {folder / 'killed'}", folder / "killed" / "r"
     killed = broken = 0

@@ -13,6 +13,7 @@ import yocto
 
 TESTS = Path(__file__).parent.parent
 RUNS = [(o, way) for o in ("muon", "adamw") for way in ("random", "sequential")]
+RUNS += [("muon", "chat"), ("adamw", "lora")]
 
 
 def killed(folder: Path, optimizer: str, order: str, kills: int, seed: int) -> int:
@@ -36,6 +37,13 @@ def killed(folder: Path, optimizer: str, order: str, kills: int, seed: int) -> i
 
 def test_a_run_killed_three_times_ends_with_the_same_weights(tmp_path: Path) -> None:
     killed(tmp_path, "muon", "random", 3, 1)
+
+
+@pytest.mark.parametrize("order", ["chat", "lora"])
+def test_a_fine_tuned_run_killed_three_times_ends_with_the_same_weights(
+    tmp_path: Path, order: str
+) -> None:
+    killed(tmp_path, "adamw", order, 3, 1)
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from tiny import Recorder, tiny_config, tiny_corpus, train_config
 import yocto.training.plan as plan_module
 from yocto.errors import DataError, RunError
 from yocto.model.gpt import GPT
+from yocto.training.corpus import TextLessons
 from yocto.training.memory import training_memory
 from yocto.training.pace import MOST, STEPS, Pace, Stopwatch
 from yocto.training.plan import Plan, check_room, make_plan, memory_told
@@ -45,8 +46,8 @@ def test_the_plan_counts_epochs_by_what_one_takes() -> None:
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "qwen3"])
 def test_the_plan_counts_the_parameters_that_a_model_has(family: str) -> None:
-    shape = tiny_config(family=family)
-    plan = make_plan(shape, train_config(gradient_accumulation_steps=3), tiny_corpus())
+    shape, config = tiny_config(family=family), train_config(gradient_accumulation_steps=3)
+    plan = make_plan(shape, config, TextLessons(config, tiny_corpus(), 26))
     model = GPT(shape)
     blocks = sum(p.numel() for p in [*model.blocks.parameters(), *model.norm.parameters()])
     assert plan.parameters == model.num_parameters()
@@ -56,7 +57,9 @@ def test_the_plan_counts_the_parameters_that_a_model_has(family: str) -> None:
 
 def test_a_text_shorter_than_a_window_is_told_before_a_model_is_made() -> None:
     with pytest.raises(DataError, match="validation split"):
-        make_plan(tiny_config(), train_config(), tiny_corpus(val=5))
+        make_plan(
+            tiny_config(), train_config(), TextLessons(train_config(), tiny_corpus(val=5), 26)
+        )
 
 
 # ---------------------------------------------------------------------------------------- memory
@@ -69,7 +72,7 @@ TAKES = training_memory(SHAPE, RUN)
 def plan_with(monkeypatch: pytest.MonkeyPatch, free: float | None) -> Plan:
     free = None if free is None else int(free)
     monkeypatch.setattr(plan_module, "available_memory", lambda device: free)
-    return make_plan(SHAPE, RUN, tiny_corpus(val=200))
+    return make_plan(SHAPE, RUN, TextLessons(RUN, tiny_corpus(val=200), 26))
 
 
 def test_a_run_that_fits_is_let_through_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:

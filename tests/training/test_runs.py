@@ -40,30 +40,30 @@ def test_names_count_on_from_the_highest_number(tmp_path):
 @pytest.mark.parametrize("name", ["a/b", "../x", ".hidden", ""])
 def test_a_name_that_is_no_plain_name_is_refused(project, name):
     if name == "":  # the same as none given
-        assert new_run(config(project, run_name=None)).name == "char-2"
+        assert new_run(config(project, run_name=None), "char").name == "char-2"
         return
     with pytest.raises(RunError, match="can't be a run's name"):
-        new_run(config(project, run_name=name))
+        new_run(config(project, run_name=name), "char")
 
 
 def test_an_existing_run_is_refused_with_the_three_ways_on(project):
     with pytest.raises(RunError) as error:
-        new_run(config(project, run_name="char-1"))
+        new_run(config(project, run_name="char-1"), "char")
     for way in ("--resume auto", "--overwrite", "--run-name char-2"):
         assert way in error.value.hint
-    assert new_run(config(project, run_name="char-1", overwrite=True)) == project.run
+    assert new_run(config(project, run_name="char-1", overwrite=True), "char") == project.run
 
 
 def test_resume_and_overwrite_contradict_each_other(project):
     with pytest.raises(RunError, match="contradict"):
-        find_resumed(config(project, resume="auto", overwrite=True), SilentProgress())
+        find_resumed(config(project, resume="auto", overwrite=True), "char", SilentProgress())
 
 
 def test_a_run_whose_latest_was_never_written_is_found_by_its_newest_step(project):
     (project.run / "latest").unlink()  # as a kill between the two writes leaves it
     (project.run / "best").unlink(missing_ok=True)
     assert Run(project.run).pointer("best") is None
-    found = find_resumed(config(project, resume="auto"), SilentProgress())
+    found = find_resumed(config(project, resume="auto"), "char", SilentProgress())
     assert found is not None and found.path == project.run
     assert find_checkpoint("char-1", project.checkpoints) == latest(found).path
 
@@ -73,7 +73,7 @@ def test_a_damaged_run_of_another_mode_is_passed_over_with_a_notice(project):
     for file in (project.checkpoints / "token-9").glob("step-*/config.json"):
         file.write_text("{")
     progress = Recorder()
-    found = find_resumed(config(project, resume="auto"), progress)
+    found = find_resumed(config(project, resume="auto"), "char", progress)
     assert found is not None and found.name == "char-1"
     assert any("passing over the run token-9" in notice for notice in progress.notices)
 

@@ -181,7 +181,7 @@ def test_windows_that_are_not_full_weigh_by_their_targets(tmp_path: Path) -> Non
     with torch.no_grad():
         for p in trainer.model.parameters():
             p.add_(0.3 * torch.randn(p.shape, generator=torch.Generator().manual_seed(p.dim())))
-    ids = torch.from_numpy(trainer.corpus.train.astype("int64"))
+    ids = torch.from_numpy(trainer.lessons.corpus.train.astype("int64"))
     total = torch.zeros(())
     for start in (0, 8, 16):
         window = ids[start : start + 9]
@@ -510,7 +510,7 @@ def test_the_seconds_of_a_resumed_run_go_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("val", [9, 10, 41, 64, 100])
 def test_an_evaluation_of_the_whole_split_reads_every_token_once(tmp_path: Path, val: int) -> None:
     trainer = make_trainer(tmp_path, train_config(), tiny_corpus(val=val))
-    ids = torch.from_numpy(trainer.corpus.val.astype("int64"))
+    ids = torch.from_numpy(trainer.lessons.corpus.val.astype("int64"))
     losses = []
     trainer.model.eval()
     for start in range(0, val - 1, 8):  # window by window, each target once
@@ -781,7 +781,7 @@ def test_weights_spoilt_by_an_infinite_gradient_are_never_saved(tmp_path: Path) 
 def test_a_resumed_run_refuses_other_token_files(tmp_path: Path) -> None:
     corpus = dataclasses.replace(tiny_corpus(), sha256="one")
     make_trainer(tmp_path, train_config(), corpus).fit()
-    with pytest.raises(RunError, match="token files are not those"):
+    with pytest.raises(RunError, match="the text is not the one"):
         resume(tmp_path, train_config(), dataclasses.replace(corpus, sha256="two"))
     resume(tmp_path, train_config(), corpus)
 

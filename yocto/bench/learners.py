@@ -23,7 +23,7 @@ from yocto.checkpoint import Run
 from yocto.dataset.batches import eval_batches
 from yocto.model.gpt import GPT
 from yocto.tokenizer.char import CharTokenizer
-from yocto.training.corpus import Corpus, make_batches
+from yocto.training.corpus import Corpus, TextLessons, make_batches
 from yocto.training.trainer import Trainer
 from yocto.utils.progress import SilentProgress
 
@@ -100,8 +100,9 @@ class Yocto(Learner):
         generator = torch.Generator().manual_seed(self.config.seed)
         model = GPT(self.job.model_config, generator)
         run = Run(Path(self.job.folder) / "run")
+        lessons = TextLessons(self.config, self.corpus, self.job.model_config.vocab_size)
         self.trainer = Trainer(
-            model, self.config, self.corpus, CharTokenizer(""), run, SilentProgress()
+            model, self.config, lessons, CharTokenizer(""), run, SilentProgress()
         )
         self.model = model.train()
 

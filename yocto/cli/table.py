@@ -13,6 +13,7 @@ from yocto.config import (
     ConvertTokenizerConfig,
     DownloadConfig,
     EncodeConfig,
+    FinetuneConfig,
     InspectConfig,
     PlotConfig,
     PrepareCharConfig,
@@ -116,6 +117,13 @@ COMMANDS = [
          "yocto train --order sequential --respect-documents --data-dir data/shards",
          "yocto train --preset cpu-token --show-config"),
         effective="yocto.commands.train:effective",
+    ),
+    Command(
+        "finetune", FinetuneConfig,
+        "Teach a model to answer, from conversations.",
+        ("yocto finetune --data chats.jsonl",
+         "yocto finetune --ckpt token-1 --data chats.jsonl --lora-rank 8 --epochs 5",
+         "yocto finetune --run-name token-1-chat-1 --resume auto"),
     ),
     Command(
         "sample", SampleConfig,

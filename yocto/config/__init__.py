@@ -17,6 +17,7 @@ from yocto.config.commands import (
     TextConfig,
     TrainTokenizerConfig,
 )
+from yocto.config.finetune import CHAT, FinetuneConfig, idle_factors
 from yocto.config.knobs import (
     Config,
     default_words,
@@ -30,9 +31,10 @@ from yocto.config.knobs import (
 from yocto.config.model import FAMILIES, GPTConfig, ModelConfig
 from yocto.config.runs import PlotConfig, RunsCompareConfig, RunsConfig
 from yocto.config.scaling import scaled
-from yocto.config.train import RecipeConfig, TrainConfig, without_effect
+from yocto.config.train import LoopConfig, RecipeConfig, TrainConfig, without_effect
 
 __all__ = [
+    "CHAT",
     "DEFAULT_TEXT",
     "END_OF_TEXT",
     "FAMILIES",
@@ -44,9 +46,11 @@ __all__ = [
     "ConvertTokenizerConfig",
     "DownloadConfig",
     "EncodeConfig",
+    "FinetuneConfig",
     "GPTConfig",
     "GenerateConfig",
     "InspectConfig",
+    "LoopConfig",
     "ModelConfig",
     "PlotConfig",
     "PrepareCharConfig",
@@ -60,6 +64,7 @@ __all__ = [
     "TrainConfig",
     "TrainTokenizerConfig",
     "default_words",
+    "idle_factors",
     "knob",
     "knobs",
     "nearest",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Self
 
 from yocto.config.knobs import Config, knob, knobs, path_knob
 from yocto.config.model import ModelConfig
@@ -53,47 +53,11 @@ class RecipeConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(ModelConfig, RecipeConfig):
-    """Settings of `yocto train`: the run, the recipe, and the model's shape."""
+class LoopConfig(RecipeConfig):
+    """A run of the training loop, whatever it learns: checkpoints, watching, the machine."""
 
-    alternatives = (("minutes", "max_iters"), ("depth", "preset"))
-    # What all presets decide; a test compares this with the files.
-    from_preset = frozenset({
-        "n_layer", "n_head", "n_embd", "block_size", "batch_size", "max_iters", "learning_rate",
-        "warmup_iters", "eval_interval", "eval_iters",
-    })  # fmt: skip
-
-    mode: Literal["char", "token"] = knob(
-        "token", "Train on characters (data/char) or tokens (data/token)."
-    )
-    data_dir: str | None = path_knob(
-        None, "Folder with train.bin, val.bin and meta.json.", default_text="data/MODE"
-    )
-    tokenizer_path: str | None = path_knob(
-        None, "Tokenizer: a file or its folder.", default_text="the one in --data-dir"
-    )
     ckpt_dir: str = path_knob("checkpoints", "Folder where runs lie.")
-    run_name: str | None = path_knob(None, "Name of the run.", default_text="MODE-1, MODE-2, …")
-    preset: str | None = path_knob(
-        None,
-        "Named settings: cpu-char, cpu-token, gpu-char, gpu-token, 0.8m, 3m, 11m, 30m, gpt2-124m "
-        "or gpt2-350m.",
-        default_text="what fits the device",
-    )
-    depth: int | None = knob(
-        None, "One dial instead of a preset: blocks; width, heads, rates, batch and steps follow.",
-        low=1, high=64, default_text="off",
-    )  # fmt: skip
-    order: Literal["random", "sequential"] = knob(
-        "random",
-        "Windows from anywhere in the text, or each token once an epoch, shuffled by window.",
-    )
-    respect_documents: bool = knob(
-        False, "Let no token attend to another document that shares its window."
-    )
-    overfit_batch: bool = knob(
-        False, "Learn one batch over and over, to see that the loss falls to nothing."
-    )
+    run_name: str | None = path_knob(None, "Name of the run.", default_text="a new one")
     eval_interval: int = knob(250, "Steps between evaluations and checkpoints.", low=1, high=10**9)
     eval_iters: int = knob(
         40, "Most batches of an evaluation; the last one takes the whole split.", low=1, high=10**9
@@ -123,20 +87,97 @@ class TrainConfig(ModelConfig, RecipeConfig):
     compile: bool = knob(False, "Compile the model with torch.compile.")
     seed: int = knob(1337, "Seed of weights, batches and dropout.", low=0, high=2**63 - 1)
     resume: Literal["never", "auto"] = knob(
-        "never", "auto: go on with --run-name, or the newest run of this mode, where it stopped."
+        "never", "auto: go on with --run-name, or the newest run of its kind, where it stopped."
     )
     overwrite: bool = knob(False, "Replace the run of this name.")
     dry_run: bool = knob(False, "Tell parameters, memory and time, and train nothing.")
 
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether no token attends to another document that shares its window."""
+        return False
 
-def without_effect(config: TrainConfig) -> list[str]:
+    @property
+    def rank(self) -> int | None:
+        """Of the factors that are trained in place of the weights; None trains the weights."""
+        return None
+
+    @property
+    def command(self) -> str:
+        """What the user types for a run of this kind."""
+        return "yocto train"
+
+    def record(self) -> dict[str, Any]:
+        """What a checkpoint notes of its run."""
+        return self.to_dict()
+
+    @classmethod
+    def from_record(cls, values: dict[str, Any], source: str = "") -> Self:
+        """The settings that a checkpoint notes. Raises ConfigError."""
+        return cls.from_dict(values, source)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(ModelConfig, LoopConfig):
+    """Settings of `yocto train`: the run, the recipe, and the model's shape."""
+
+    alternatives = (("minutes", "max_iters"), ("depth", "preset"))
+    # What all presets decide; a test compares this with the files.
+    from_preset = frozenset({
+        "n_layer", "n_head", "n_embd", "block_size", "batch_size", "max_iters", "learning_rate",
+        "warmup_iters", "eval_interval", "eval_iters",
+    })  # fmt: skip
+
+    mode: Literal["char", "token"] = knob(
+        "token", "Train on characters (data/char) or tokens (data/token)."
+    )
+    data_dir: str | None = path_knob(
+        None, "Folder with train.bin, val.bin and meta.json.", default_text="data/MODE"
+    )
+    tokenizer_path: str | None = path_knob(
+        None, "Tokenizer: a file or its folder.", default_text="the one in --data-dir"
+    )
+    preset: str | None = path_knob(
+        None,
+        "Named settings: cpu-char, cpu-token, gpu-char, gpu-token, 0.8m, 3m, 11m, 30m, gpt2-124m "
+        "or gpt2-350m.",
+        default_text="what fits the device",
+    )
+    depth: int | None = knob(
+        None, "One dial instead of a preset: blocks; width, heads, rates, batch and steps follow.",
+        low=1, high=64, default_text="off",
+    )  # fmt: skip
+    order: Literal["random", "sequential"] = knob(
+        "random",
+        "Windows from anywhere in the text, or each token once an epoch, shuffled by window.",
+    )
+    respect_documents: bool = knob(
+        False, "Let no token attend to another document that shares its window."
+    )
+    overfit_batch: bool = knob(
+        False, "Learn one batch over and over, to see that the loss falls to nothing."
+    )
+    run_name: str | None = path_knob(None, "Name of the run.", default_text="MODE-1, MODE-2, …")
+
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether no token attends to another document that shares its window."""
+        return self.respect_documents
+
+    @property
+    def command(self) -> str:
+        """What the user types for a run of this mode."""
+        return f"yocto train --mode {self.mode}"
+
+
+def without_effect(config: RecipeConfig) -> list[str]:
     """What the user has set and other settings make meaningless, in words."""
     by = {
         ("cooldown",): config.schedule in ("cosine", "constant") and f"schedule {config.schedule}",
         ("min_lr",): config.schedule == "constant" and "schedule constant",
         ("muon_lr", "momentum"): config.optimizer == "adamw" and "optimizer adamw",
     }
-    defaults = {f.name: f.default for f in knobs(TrainConfig)}
+    defaults = {f.name: f.default for f in knobs(type(config))}
     told = []
     if "min_lr" in config.given and config.min_lr > config.learning_rate > 0:
         told.append("min_lr is above learning_rate: the rate stays at its peak")

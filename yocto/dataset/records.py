@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from yocto.dataset.chunks import Chunk, listed, name_it
 from yocto.dataset.json_values import (
@@ -57,6 +57,23 @@ def jsonl_chunks(
             except NoTextError as error:
                 raise error.told(_name(line, source, hint, place)) from None
         yield Chunk(data, True, line.end)
+
+
+def jsonl_values(source: Source, stream: Stream, hint: str) -> Iterator[tuple[str, Any]]:
+    """The value of each line that is not empty, behind the line's name ("line 3 in a.jsonl"); a
+    line that holds none has the error that says so in its place."""
+    for line in _lines(source, stream, hint, 0):
+        if not line.data or line.data.isspace():
+            continue
+        name = f"line {line.number} in {source.path}"
+        value: Any
+        try:
+            value = DECODER.decode(_decoded(line, source, "strict"))
+        except (ValueError, RecursionError) as error:
+            value = DataError(f"{name} is not valid JSON: {what_is_wrong(error)}", _MEND)
+        except DataError as error:  # of bytes that are no UTF-8
+            value = error
+        yield name, value
 
 
 def json_chunks(

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.normalize import check_text
-from yocto.tokenizer.special import BOS, EOS, PAD, UNK, end_token_of, separator_of, split_special
+from yocto.tokenizer.special import (
+    BOS,
+    EOS,
+    PAD,
+    UNK,
+    end_token_of,
+    missing_tokens,
+    separator_of,
+    split_special,
+)
 from yocto.utils.cuts import Cuts
 
 if TYPE_CHECKING:
@@ -270,6 +279,29 @@ class BaseTokenizer(ABC):
         """The identity of this tokenizer: the SHA-256 of the main file that `save` writes."""
         main = next(iter(self._contents.values()))
         return hashlib.sha256(_as_bytes(main)).hexdigest()
+
+    def with_special_tokens(self, tokens: Sequence[str]) -> BaseTokenizer:
+        """A tokenizer that has these special tokens, too, and <|endoftext|> where none ends a
+        document yet: those that it lacks get the ids after the last one, all others stay.
+
+        Raises TokenizerError for a token that is spelled like one of text, and where another
+        library's tokenizer takes no more.
+        """
+        missing = missing_tokens(self.special_tokens, self.end_token, tokens)
+        if not missing:
+            return self
+        size = self.vocab_size
+        made = self._with_special({token: size + i for i, token in enumerate(missing)})
+        if "frame" in vars(self):  # the file's, not the kind's
+            made.frame = self.frame
+        return made
+
+    def _with_special(self, added: Mapping[str, int]) -> BaseTokenizer:
+        """A copy with these special tokens besides."""
+        raise TokenizerError(
+            f"a {self.kind} tokenizer takes no more special tokens",
+            "Train a model with one of yocto's own tokenizers: yocto train-tokenizer",
+        )
 
     # ------------------------------------------------------------------------------------- files
 

@@ -24,11 +24,11 @@ from yocto.tokenizer.base import (
     token_table,
     unknown_id,
 )
-from yocto.tokenizer.byte_level import ALPHABET
+from yocto.tokenizer.byte_level import ALPHABET, to_visible
 from yocto.tokenizer.normalize import Normalization, check_text, make_normalizer, utf8, utf8_view
 from yocto.tokenizer.patterns import NAMED_PATTERNS, make_splitter
 from yocto.tokenizer.pay import Patience, modules_for, pay
-from yocto.tokenizer.special import check_special_tokens
+from yocto.tokenizer.special import check_special_tokens, check_spelling
 from yocto.utils.cuts import Cuts
 
 if TYPE_CHECKING:
@@ -250,6 +250,13 @@ class BPETokenizer(BaseTokenizer):
         return self._decoder.decode(ids)
 
     # ------------------------------------------------------------------------------------- files
+
+    def _with_special(self, added: Mapping[str, int]) -> BPETokenizer:
+        check_spelling(list(added), map(to_visible, self.vocab))
+        special = {**self.special_tokens, **added}
+        return BPETokenizer(
+            self.vocab, self.merges, self.pattern, special, self.normalize, self.ignore_merges
+        )
 
     def files(self) -> dict[str, str]:
         """tokenizer.json in Hugging Face's format, and GPT-2's vocab.json and merges.txt."""

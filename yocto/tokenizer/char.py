@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from yocto.errors import TokenizerError, TokenizerFileError
@@ -124,6 +124,10 @@ class CharTokenizer(BaseTokenizer):
         if not 0 <= token_id < len(self._bytes):
             raise TokenizerError(f"id {token_id} is outside the vocabulary of {self.vocab_size}")
         return self._bytes[token_id]
+
+    def _with_special(self, added: Mapping[str, int]) -> CharTokenizer:
+        special = [*self.special_tokens, *added]
+        return CharTokenizer(self.itos, special, self.normalize, self.lowercase)
 
     def files(self) -> dict[str, str]:
         """vocab.json: stoi and itos as nanoGPT's meta.pkl has them, and the special tokens."""

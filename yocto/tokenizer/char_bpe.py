@@ -16,7 +16,7 @@ from yocto.tokenizer.base import BaseTokenizer, sorted_by_id, token_table, unkno
 from yocto.tokenizer.bpe import PieceCache, make_ranks, merge
 from yocto.tokenizer.normalize import Normalization, make_normalizer
 from yocto.tokenizer.patterns import NAMED_PATTERNS, make_splitter
-from yocto.tokenizer.special import UNK, check_special_tokens
+from yocto.tokenizer.special import UNK, check_special_tokens, check_spelling
 from yocto.utils.cuts import Cuts
 
 SUFFIX = "</w>"
@@ -130,6 +130,13 @@ class CharBPETokenizer(BaseTokenizer):
             else:
                 ids.append(self._unk)
         return merge(ids, self._ranks)
+
+    def _with_special(self, added: Mapping[str, int]) -> CharBPETokenizer:
+        check_spelling(list(added), self.vocab)
+        special = {**self.special_tokens, **added}
+        return CharBPETokenizer(
+            self.vocab, self.merges, self.pattern, special, self.normalize, self.byte_fallback
+        )
 
     def files(self) -> dict[str, str]:
         """tokenizer.json in Hugging Face's format."""

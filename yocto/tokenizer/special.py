@@ -42,6 +42,18 @@ def end_token_of(special_tokens: Iterable[str]) -> str | None:
     return next((token for token in tokens if token not in NO_END), next(iter(tokens), None))
 
 
+def missing_tokens(
+    special_tokens: Iterable[str], end_token: str | None, wanted: Sequence[str]
+) -> list[str]:
+    """Which of the special tokens that are wanted a tokenizer lacks; <|endoftext|> is wanted too
+    where no token, or none that really does, ends a document."""
+    check_special_tokens(wanted)
+    if end_token is None or end_token in NO_END:
+        wanted = [*wanted, *(() if END_OF_TEXT in wanted else (END_OF_TEXT,))]
+    there = set(special_tokens)
+    return [token for token in wanted if token not in there]
+
+
 def separator_of(special_tokens: Iterable[str]) -> str:
     """The line that ends a document in a text file: the special token that ends one, or, in the
     kinds that have the four, the first of the user's own; <|endoftext|> where there is none, or

@@ -101,6 +101,10 @@ class WordTokenizer(BaseTokenizer):
         known, unk = self.vocab, self._unk
         return [known.get(piece, unk) for piece in split_words(self._normalized(text))]
 
+    def _with_special(self, added: Mapping[str, int]) -> WordTokenizer:
+        check_spelling(list(added), self.vocab)
+        return WordTokenizer(self.vocab, {**self.special_tokens, **added}, self.normalize)
+
     def files(self) -> dict[str, str]:
         """tokenizer.json in Hugging Face's format, model WordLevel."""
         from yocto.tokenizer.huggingface_write import word_json

@@ -7,7 +7,7 @@ which decoding takes away: a token that starts a text reads otherwise than the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from yocto.errors import TokenizerError
@@ -121,6 +121,19 @@ class SentencePieceTokenizer(WrappedTokenizer):
         eos = _there(self._theirs.eos_id())
         return super().end_token if eos is None else self._pieces[eos]
 
+    def _with_special(self, added: Mapping[str, int]) -> SentencePieceTokenizer:
+        """Control symbols behind the last token: in a message of protocol buffers, what is behind
+        its end adds to its lists (field 1 of the model: pieces, each with a text, a score and a
+        type)."""
+        data = self.data
+        for token in added:
+            text = token.encode("utf-8")
+            piece = b"\x0a" + _varint(len(text)) + text + b"\x15" + bytes(4) + b"\x18\x03"
+            data += b"\x0a" + _varint(len(piece)) + piece
+        made = SentencePieceTokenizer(data)
+        assert made.special_tokens.items() >= added.items()
+        return made
+
     def files(self) -> dict[str, bytes]:
         """tokenizer.model, as it was read."""
         return {"tokenizer.model": self.data}
@@ -139,6 +152,12 @@ class _Decoder(StreamDecoder):
         text = super().push(token_id)
         self._previous = self._tokenizer.goes_before(previous, token_id)
         return text
+
+
+def _varint(number: int) -> bytes:
+    """A number as protocol buffers write it: seven bits a byte, the lowest first."""
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
 
 
 def _there(token_id: int) -> int | None:

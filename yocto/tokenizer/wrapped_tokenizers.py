@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -162,6 +162,21 @@ class TokenizersTokenizer(WrappedTokenizer):
             return self._instance(()).token_to_id(token)
         unk_id = model.get("unk_id")  # of a Unigram model
         return unk_id if isinstance(unk_id, int) else None
+
+    def _with_special(self, added: Mapping[str, int]) -> TokenizersTokenizer:
+        content = dict(parse_json(self.text.encode("utf-8")))
+        content["added_tokens"] = [*(content.get("added_tokens") or []), *(
+            {"id": i, "content": token, "single_word": False, "lstrip": False, "rstrip": False,
+             "normalized": False, "special": True}
+            for token, i in added.items()
+        )]  # fmt: skip
+        made = TokenizersTokenizer(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+        if made._tokens != self._tokens | {i: token for token, i in added.items()}:
+            raise TokenizerError(
+                "tokenizers gives these special tokens other ids, since its vocabulary has gaps",
+                "Train a model with one of yocto's own tokenizers: yocto train-tokenizer",
+            )
+        return made
 
     def files(self) -> dict[str, str]:
         """tokenizer.json, as it was read."""

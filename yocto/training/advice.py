@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from yocto.config import GPTConfig, TrainConfig
+from yocto.config import GPTConfig, LoopConfig
 from yocto.training.memory import training_memory
 from yocto.utils.text import size_text
 
 
-def ways_to_less(model: GPTConfig, config: TrainConfig, free: int) -> str:
+def ways_to_less(model: GPTConfig, config: LoopConfig, free: int) -> str:
     """The mildest change after which a run fits into so many bytes."""
     return (
         _fitting(model, config, free)
@@ -18,7 +18,7 @@ def ways_to_less(model: GPTConfig, config: TrainConfig, free: int) -> str:
     )
 
 
-def what_to_lower(model: GPTConfig, config: TrainConfig, got: int, saved: bool) -> str:
+def what_to_lower(model: GPTConfig, config: LoopConfig, got: int, saved: bool) -> str:
     """What helps a run that got so many bytes and no more at once: there may be room for some.
     saved: it has a checkpoint to go on from, with a model of the same shape."""
     if fitting := _fitting(model, config, got):
@@ -33,7 +33,7 @@ def what_to_lower(model: GPTConfig, config: TrainConfig, got: int, saved: bool) 
     return f"Try {', or '.join(ways)}." + (" Go on with --resume auto." if saved else "")
 
 
-def _fitting(model: GPTConfig, config: TrainConfig, free: int) -> str | None:
+def _fitting(model: GPTConfig, config: LoopConfig, free: int) -> str | None:
     recomputed = _recomputed(config)
     ways = [*_smaller_batches(config), *recomputed]
     ways += [(f"{a} {b}", last) for a, c in recomputed for b, last in _smaller_batches(c)]
@@ -44,7 +44,7 @@ def _fitting(model: GPTConfig, config: TrainConfig, free: int) -> str | None:
     return None
 
 
-def _smaller_batches(config: TrainConfig) -> Iterator[tuple[str, TrainConfig]]:
+def _smaller_batches(config: LoopConfig) -> Iterator[tuple[str, LoopConfig]]:
     """The same step in more passes of half the batch, of a quarter, and so on."""
     size, passes = config.batch_size, config.gradient_accumulation_steps
     while size > 1:
@@ -55,7 +55,7 @@ def _smaller_batches(config: TrainConfig) -> Iterator[tuple[str, TrainConfig]]:
         yield f"--batch-size {size} --gradient-accumulation-steps {passes}", changed
 
 
-def _recomputed(config: TrainConfig) -> list[tuple[str, TrainConfig]]:
+def _recomputed(config: LoopConfig) -> list[tuple[str, LoopConfig]]:
     """Activations that are computed twice instead of kept."""
     if config.activation_checkpointing:
         return []

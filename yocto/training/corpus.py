@@ -1,4 +1,4 @@
-"""What a run trains on, and how it reads it."""
+"""Token files as what a run learns from, and how it reads them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from yocto.dataset.batches import (
     OneBatch,
     RandomBatches,
     SequentialBatches,
+    check_validation_split,
+    count_eval_batches,
     eval_batches,
 )
 from yocto.dataset.tokens import Tokens
@@ -23,7 +25,7 @@ from yocto.utils.progress import Progress
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a run trains on."""
+    """Token files."""
 
     train: Tokens
     val: Tokens
@@ -31,6 +33,38 @@ class Corpus:
     documents: int  # in the training split; the end token stands between them
     sha256: str = ""  # of both splits: a resumed run must find the same
     end_id: int | None = None  # the id between two documents
+
+
+class TextLessons:
+    """Windows of token files, read as a run's settings say: its Lessons. Raises DataError for a
+    validation split that is shorter than a window."""
+
+    def __init__(self, config: TrainConfig, corpus: Corpus, vocab_size: int) -> None:
+        check_validation_split(corpus.val, config.block_size)  # first: it is the shorter one
+        self.config, self.corpus, self.vocab_size = config, corpus, vocab_size
+        self.documents, self.sha256, self.val_bytes = (
+            corpus.documents, corpus.sha256, corpus.val_bytes,
+        )  # fmt: skip
+        self.measured_on = "the one batch that it learnt" if config.overfit_batch else None
+        self.train_tokens, self.val_tokens = len(corpus.train), len(corpus.val)
+
+    def batches(self) -> Batches:
+        """Those that the settings name."""
+        return make_batches(self.config, self.corpus, self.vocab_size)
+
+    def validation(self, max_batches: int | None) -> Iterator[Batch]:
+        """The batches of an evaluation."""
+        return validation(self.config, self.corpus, self.vocab_size, max_batches)
+
+    def validation_batches(self) -> int:
+        """How many there are in the whole split, at most one less."""
+        if self.config.overfit_batch:
+            return 1
+        return count_eval_batches(self.corpus.val, self.config.block_size, self.config.batch_size)
+
+    def document_start(self, progress: Progress) -> int | None:
+        """The id that starts a document, where documents are kept apart."""
+        return document_start(self.config, self.corpus, progress)
 
 
 def make_batches(config: TrainConfig, corpus: Corpus, vocab_size: int) -> Batches:

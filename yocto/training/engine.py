@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from yocto.config import TrainConfig
+from yocto.config import LoopConfig
 from yocto.dataset.batches import IGNORED, Batch
 from yocto.model.gpt import GPT
+from yocto.training.lora import factors_state, load_factors, plain_model
 from yocto.training.loss import LanguageModelLoss
 from yocto.training.optimizer import make_optimizers
 from yocto.training.state import checked_states, rng_states, set_rng_states
@@ -28,7 +29,7 @@ class Engine:
     """
 
     def __init__(
-        self, model: GPT, config: TrainConfig, document_start: int | None, progress: Progress
+        self, model: GPT, config: LoopConfig, document_start: int | None, progress: Progress
     ) -> None:
         self.config = config
         self.device = pick_device(config.device)
@@ -87,7 +88,7 @@ class Engine:
             for idx, targets in batches:
                 with self._autocast():
                     loss = self.loss(self._to_device(idx), self._to_device(targets))
-                yield loss.item(), targets.numel()
+                yield loss.item(), int((targets != IGNORED).sum())
         finally:
             self.model.train()
 
@@ -99,12 +100,18 @@ class Engine:
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "scaler": self.scaler.state_dict(),
             "rng": rng_states(self.device),
+            "weights": factors_state(self.model),
         }
+
+    def plain_model(self) -> GPT:
+        """The model as a checkpoint has it: without factors beside its matrices."""
+        return plain_model(self.model)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on there. Raises ValueError, TypeError, LookupError, AttributeError or RuntimeError
         for what does not fit."""
         saved = checked_states([s["state"] for s in state["optimizers"]], self.optimizers)
+        load_factors(self.model, state.get("weights"))  # older runs have none
         for optimizer, moments in zip(self.optimizers, saved, strict=True):
             # The settings of this run count, not those that the optimizer was saved with.
             groups = optimizer.state_dict()["param_groups"]
@@ -129,7 +136,7 @@ class Engine:
         """Compile the loss; where that fails (no C++ compiler, say), go on without it."""
         plain = self.loss
         self.loss = torch.compile(plain)  # type: ignore[assignment]
-        idx = torch.zeros(self.config.batch_size, self.config.block_size, dtype=torch.int64)
+        idx = torch.zeros(self.config.batch_size, self.model.config.block_size, dtype=torch.int64)
         states = rng_states(self.device)
         try:
             self._backward(idx, idx, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from yocto.config import TrainConfig
+from yocto.config import LoopConfig
 from yocto.errors import RunError
 
 # A loss so much above that of knowing nothing, ln(vocab_size), for so many lines of ten steps, is
@@ -22,7 +22,7 @@ class Health:
     good; best_step is then the one to go back to.
     """
 
-    config: TrainConfig
+    config: LoopConfig
     vocab_size: int
     saved_step: int | None = None
     best_step: int | None = None

@@ -6,7 +6,7 @@ from collections import Counter
 
 import torch
 
-from yocto.config import GPTConfig, TrainConfig
+from yocto.config import GPTConfig, LoopConfig
 from yocto.model.size import count_parameters
 from yocto.training.cross_entropy import chunk_rows
 from yocto.utils.device import pick_device, pick_dtype
@@ -17,7 +17,7 @@ WORKSPACE = 100_000_000
 LARGEST_KEPT = 1 << 25  # bytes: the most that malloc keeps of a freed piece (glibc, 64 bits)
 
 
-def training_memory(model: GPTConfig, train: TrainConfig) -> int:
+def training_memory(model: GPTConfig, train: LoopConfig) -> int:
     """Bytes that a run takes at its peak, on top of the imported program.
 
     On a CPU the parts add up, though a step needs them one after the other: the system's malloc
@@ -25,16 +25,17 @@ def training_memory(model: GPTConfig, train: TrainConfig) -> int:
     another of the same size (glibc 2.36). A GPU's allocator gives all of it out again.
     """
     device = pick_device(train.device)
-    weights = count_parameters(model)
+    weights, gradients = count_parameters(model), trained_weights(model, train)
     always = weights + optimizer_states(model, train)
-    gradients = weights
+    if train.rank is not None:  # the factors, and both tables with the rows that are trained
+        always += gradients + 2 * model.vocab_size * model.n_embd
     kept, head = kept_by_pass(model, train), loss_head(model, train, device)
     update = update_intermediates(model, train)
     if device.type == "cpu":
         freed = freed_between(model, train)
         if train.gradient_accumulation_steps > 1:
             # The gradients of a pass and their sum, which lies between what other passes free.
-            gradients += weights + 2 * model.vocab_size * model.n_embd
+            gradients += gradients + 2 * model.vocab_size * model.n_embd
             freed *= 2
         return WORKSPACE + 4 * int(always + gradients + kept + freed + head + update)
     if pick_dtype(train.dtype, device) != torch.float32:
@@ -67,7 +68,7 @@ def kept_by_block(model: GPTConfig) -> float:
     return numbers + inner * (4 if model.mlp == "swiglu" else 2)
 
 
-def kept_by_pass(model: GPTConfig, train: TrainConfig) -> float:
+def kept_by_pass(model: GPTConfig, train: LoopConfig) -> float:
     """Numbers that a forward pass keeps for its backward pass."""
     C, block = model.n_embd, kept_by_block(model)
     numbers = block * model.n_layer
@@ -75,11 +76,11 @@ def kept_by_pass(model: GPTConfig, train: TrainConfig) -> float:
         numbers = C * model.n_layer + block
     numbers += 3 * C  # the last norm
     numbers += C if model.dropout else 0  # the mask of the embeddings
-    numbers += model.block_size if train.respect_documents else 0  # one mask for all blocks
+    numbers += model.block_size if train.keeps_apart else 0  # one mask for all blocks
     return _tokens(model, train) * numbers
 
 
-def freed_between(model: GPTConfig, train: TrainConfig) -> float:
+def freed_between(model: GPTConfig, train: LoopConfig) -> float:
     """Numbers that a forward pass makes and frees again between those that it keeps."""
     C, H, K, tokens = model.n_embd, model.n_head, model.n_kv_head, _tokens(model, train)
     assert K is not None
@@ -101,7 +102,7 @@ def _reusable(numbers: int) -> int:
     return numbers if 4 * numbers < LARGEST_KEPT else 0
 
 
-def loss_head(model: GPTConfig, train: TrainConfig, device: torch.device) -> int:
+def loss_head(model: GPTConfig, train: LoopConfig, device: torch.device) -> int:
     """Numbers that the loss needs, or the backward pass of a block, whichever is more."""
     C, V, inner, tokens = model.n_embd, model.vocab_size, model.n_inner, _tokens(model, train)
     assert inner is not None
@@ -115,14 +116,22 @@ def loss_head(model: GPTConfig, train: TrainConfig, device: torch.device) -> int
     return max(head, tokens * (2 * inner + 2 * C))
 
 
-def optimizer_states(model: GPTConfig, train: TrainConfig) -> int:
+def trained_weights(model: GPTConfig, train: LoopConfig) -> int:
+    """Weights that have a gradient: all, or with LoRA the factors; the few vectors that are trained
+    besides don't count."""
+    if train.rank is None:
+        return count_parameters(model)
+    return sum(count * train.rank * (n + m) for (n, m), count in _matrices(model).items())
+
+
+def optimizer_states(model: GPTConfig, train: LoopConfig) -> int:
     """Numbers that the optimizers keep: AdamW two for each weight, Muon one."""
     by_muon = train.optimizer == "muon"
     moved = sum(count * n * m for (n, m), count in _matrices(model).items()) if by_muon else 0
-    return 2 * count_parameters(model) - moved
+    return 2 * trained_weights(model, train) - moved
 
 
-def update_intermediates(model: GPTConfig, train: TrainConfig) -> int:
+def update_intermediates(model: GPTConfig, train: LoopConfig) -> int:
     """Numbers that an update of the weights needs: muon.py moves matrices of one shape at once."""
     if train.optimizer == "adamw":
         return 0  # its kernel changes them where they are
@@ -146,5 +155,5 @@ def _matrices(model: GPTConfig) -> Counter[tuple[int, int]]:
     return found
 
 
-def _tokens(model: GPTConfig, train: TrainConfig) -> int:
+def _tokens(model: GPTConfig, train: LoopConfig) -> int:
     return train.batch_size * model.block_size

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from yocto.config import TrainConfig
+from yocto.config import LoopConfig
 from yocto.model.gpt import GPT
 from yocto.training.muon import Muon
 
@@ -16,7 +16,7 @@ from yocto.training.muon import Muon
 MUON_FACTOR, EMBEDDING_FACTOR = 4.0, 10.0
 
 
-def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
+def make_optimizers(model: GPT, config: LoopConfig) -> list[torch.optim.Optimizer]:
     """The optimizers of all weights. Each group keeps its peak rate as "peak".
 
     muon: Muon (training/muon.py) moves the blocks' matrices; fused AdamW (Loshchilov & Hutter 2019)
@@ -27,7 +27,7 @@ def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimiz
     matrices, head, vectors, others = _sorted(model)
     rate, decay = config.learning_rate, config.weight_decay
     optimizers: list[torch.optim.Optimizer] = []
-    if config.optimizer == "muon":
+    if config.optimizer == "muon":  # never with the factors of LoRA, as its configuration sees to
         peak = MUON_FACTOR * rate if config.muon_lr is None else config.muon_lr
         optimizers.append(Muon(matrices, peak, config.momentum, decay))
         factor = 1.0 if model.config.tie_weights else EMBEDDING_FACTOR
@@ -54,7 +54,9 @@ def _sorted(model: GPT) -> tuple[Weights, Weights, Weights, Weights]:
     vectors: Weights = []
     others: Weights = []
     for name, p in model.named_parameters():
-        if name == "wte.weight":
+        if not p.requires_grad:  # the weights that LoRA leaves as they are
+            continue
+        if name in ("wte.weight", "wte.table.rows", "lm_head.table.rows"):
             vectors.append(p)
         elif name == "lm_head.weight":
             head.append(p)

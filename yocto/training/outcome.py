@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from yocto.config import TrainConfig
+from yocto.config import LoopConfig
 from yocto.training.loggers import Logger
 from yocto.training.pace import Pace
 
@@ -40,6 +40,6 @@ class Hooks:
     pace. sample: what the model writes by now, in eval mode. loggers: get all lines of metrics.
     """
 
-    planned: Callable[[TrainConfig, Pace], None] = lambda config, pace: None
+    planned: Callable[[LoopConfig, Pace], None] = lambda config, pace: None
     sample: Callable[[], str] | None = None
     loggers: Sequence[Logger] = ()

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import torch
 
-from yocto.config import GPTConfig, TrainConfig
-from yocto.dataset.batches import check_validation_split
+from yocto.config import GPTConfig, LoopConfig
 from yocto.errors import RunError
 from yocto.model.size import count_parameters
 from yocto.training.advice import ways_to_less, what_to_lower
-from yocto.training.corpus import Corpus, make_batches
+from yocto.training.lessons import Lessons
 from yocto.training.memory import training_memory
 from yocto.utils.device import available_memory, describe_device, memory_in_use, pick_device
 from yocto.utils.progress import Progress
@@ -72,10 +71,9 @@ class Plan:
         ]
 
 
-def make_plan(model: GPTConfig, config: TrainConfig, corpus: Corpus) -> Plan:
+def make_plan(model: GPTConfig, config: LoopConfig, lessons: Lessons) -> Plan:
     """The plan of a run, but for what its speed decides; no memory is taken for it. Raises
     DataError for a text shorter than a window."""
-    check_validation_split(corpus.val, config.block_size)  # first: it is the shorter one
     device = pick_device(config.device)
     tables = model.vocab_size * (1 if model.tie_weights else 2)
     tables += model.block_size if model.position == "learned" else 0
@@ -83,18 +81,18 @@ def make_plan(model: GPTConfig, config: TrainConfig, corpus: Corpus) -> Plan:
         device=describe_device(device),
         parameters=count_parameters(model),
         embedding_parameters=tables * model.n_embd,
-        train_tokens=len(corpus.train),
-        val_tokens=len(corpus.val),
-        epoch_tokens=make_batches(config, corpus, model.vocab_size).epoch_tokens,
+        train_tokens=lessons.train_tokens,
+        val_tokens=lessons.val_tokens,
+        epoch_tokens=lessons.batches().epoch_tokens,
         tokens_per_iteration=(
-            config.gradient_accumulation_steps * config.batch_size * config.block_size
+            config.gradient_accumulation_steps * config.batch_size * model.block_size
         ),
         memory=training_memory(model, config),
         free_memory=available_memory(device),
     )
 
 
-def check_room(plan: Plan, model: GPTConfig, config: TrainConfig, progress: Progress) -> None:
+def check_room(plan: Plan, model: GPTConfig, config: LoopConfig, progress: Progress) -> None:
     """Raise a RunError for a run that takes more memory than is free, before memory is taken for
     it; where it may be too much, say so."""
     if plan.free_memory is None or plan.memory <= plan.free_memory:
@@ -105,7 +103,7 @@ def check_room(plan: Plan, model: GPTConfig, config: TrainConfig, progress: Prog
     progress.notice(f"it may fail: {reason}. {hint}")
 
 
-def too_large(plan: Plan, model: GPTConfig, config: TrainConfig) -> tuple[str, str]:
+def too_large(plan: Plan, model: GPTConfig, config: LoopConfig) -> tuple[str, str]:
     """Why a run does not fit, and what to lower."""
     assert plan.free_memory is not None
     reason = (
@@ -116,7 +114,7 @@ def too_large(plan: Plan, model: GPTConfig, config: TrainConfig) -> tuple[str, s
 
 
 @contextmanager
-def memory_told(model: GPTConfig, config: TrainConfig, run: Path) -> Iterator[None]:
+def memory_told(model: GPTConfig, config: LoopConfig, run: Path) -> Iterator[None]:
     """Turn running out of memory into a RunError that says what to lower. run: its folder."""
     device = pick_device(config.device)
     before = memory_in_use(device) or 0

@@ -7,10 +7,18 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from yocto.checkpoint import LOCK, Checkpoint, Run, find_runs
-from yocto.config import GPTConfig, ModelConfig, TrainConfig, knobs
+from yocto.config import (
+    CHAT,
+    FinetuneConfig,
+    GPTConfig,
+    LoopConfig,
+    ModelConfig,
+    TrainConfig,
+    knobs,
+)
 from yocto.errors import CheckpointError, RunError
 from yocto.utils.files import making
 from yocto.utils.lock import Held, exclusive
@@ -20,12 +28,15 @@ MODEL_KNOBS = [f.name for f in knobs(ModelConfig)]
 # What a resumed run can't change.
 KEPT_KNOBS = [*MODEL_KNOBS, "mode", "preset", "depth", "seed", "order", "optimizer",
               "respect_documents", "overfit_batch"]  # fmt: skip
+AnyConfig = TypeVar("AnyConfig", TrainConfig, FinetuneConfig)
+KEPT_OF_CHATS = ["ckpt", "val_ratio", "lora_rank", "lora_alpha", "dropout", "seed", "optimizer"]
 
 
-def new_run(config: TrainConfig) -> Path:
-    """The folder for a new run; an existing run is replaced only with --overwrite."""
+def new_run(config: LoopConfig, stem: str) -> Path:
+    """The folder for a new run, STEM-1 or so where the user names none; an existing run is replaced
+    only with --overwrite."""
     ckpt_dir = Path(config.ckpt_dir)
-    name = config.run_name or next_run_name(ckpt_dir, config.mode)
+    name = config.run_name or next_run_name(ckpt_dir, stem)
     if Path(name).name != name or name.startswith(".") or name in ("latest", "best"):
         raise RunError(
             f"{name!r} can't be a run's name", "Use a plain name: letters, digits, - and _."
@@ -73,10 +84,10 @@ def _enter(path: Path, held: ExitStack) -> None:
     held.enter_context(exclusive(path / LOCK))
 
 
-def hold_new(config: TrainConfig, stack: ExitStack) -> Path:
+def hold_new(config: LoopConfig, stem: str, stack: ExitStack) -> Path:
     """Choose the folder for a new run and hold it as long as the stack is open."""
     while True:
-        path = new_run(config)
+        path = new_run(config, stem)
         try:
             with ExitStack() as attempt:
                 attempt.enter_context(hold(path))
@@ -99,8 +110,9 @@ def next_run_name(ckpt_dir: Path, stem: str) -> str:
     return f"{stem}-{max(taken) + 1}"
 
 
-def find_resumed(config: TrainConfig, progress: Progress) -> Run | None:
-    """The run that --resume auto goes on with; None starts afresh."""
+def find_resumed(config: LoopConfig, mode: str, progress: Progress) -> Run | None:
+    """The run that --resume auto goes on with, the newest of this mode where the user names none;
+    None starts afresh."""
     if config.resume == "never":
         return None
     if config.overwrite:
@@ -112,9 +124,9 @@ def find_resumed(config: TrainConfig, progress: Progress) -> Run | None:
     for run in find_runs(ckpt_dir):
         if config.run_name == run.name:
             return run
-        if config.run_name is None and _mode(run, progress) == config.mode:
+        if config.run_name is None and _mode(run, progress) == mode:
             return run
-    what = f"run {config.run_name!r}" if config.run_name else f"{config.mode} run"
+    what = f"run {config.run_name!r}" if config.run_name else f"{mode} run"
     progress.notice(f"there is no {what} under {ckpt_dir} to resume; starting afresh")
     return None
 
@@ -177,7 +189,8 @@ def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
     """The run's own settings, with what the user gives anew; what made its first weights stays, and
     so does the order of its text, since the position in it would mean nothing in another."""
     file = f"{checkpoint.path}/config.json"
-    saved = TrainConfig.from_dict(checkpoint.train, file)
+    _check_mode(checkpoint, CHAT, False, "yocto finetune")
+    saved = TrainConfig.from_record(checkpoint.train, file)
     shape = {name: getattr(saved, name) for name in MODEL_KNOBS}
     vocab_size = checkpoint.model.vocab_size
     if GPTConfig.from_dict({**shape, "vocab_size": vocab_size}, file) != checkpoint.model:
@@ -185,9 +198,31 @@ def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
             f"{file} is damaged: its train and its model tell of different models",
             "Go on with another run, or train this one anew with --overwrite.",
         )
+    return _anew(config, saved, KEPT_KNOBS)
+
+
+def resumed_finetuning(config: FinetuneConfig, checkpoint: Checkpoint) -> FinetuneConfig:
+    """The same for a fine-tuned run."""
+    _check_mode(checkpoint, CHAT, True, "yocto train")
+    saved = FinetuneConfig.from_record(checkpoint.train, f"{checkpoint.path}/config.json")
+    return _anew(config, saved, KEPT_OF_CHATS)
+
+
+def _check_mode(checkpoint: Checkpoint, mode: str, wanted: bool, command: str) -> None:
+    """Raise a RunError for a run of the other command."""
+    if (checkpoint.train.get("mode") == mode) != wanted:
+        name = checkpoint.path.parent.name
+        is_what = "is not a fine-tuned run" if wanted else "is a fine-tuned run"
+        raise RunError(
+            f"{name} {is_what}", f"Go on with it: {command} --run-name {name} --resume auto"
+        )
+
+
+def _anew(config: AnyConfig, saved: AnyConfig, kept: list[str]) -> AnyConfig:
+    """Saved settings, with what the user gives anew. Raises RunError for what has to stay."""
     changed = [
         f"{name} {getattr(saved, name)} -> {getattr(config, name)}"
-        for name in KEPT_KNOBS
+        for name in kept
         if name in config.given and getattr(config, name) != getattr(saved, name)
     ]
     if changed:
@@ -197,6 +232,6 @@ def resumed_config(config: TrainConfig, checkpoint: Checkpoint) -> TrainConfig:
             "Leave these flags out, or start another run with another --run-name.",
         )
     given = {name: getattr(config, name) for name in config.given}
-    if "max_iters" in given and "minutes" not in given:
+    if {"max_iters", "epochs"} & given.keys() and "minutes" not in given:
         given["minutes"] = None  # a run that was killed before they fixed its steps
     return dataclasses.replace(saved, **given, given=config.given | saved.given)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from yocto.config import TrainConfig
+from yocto.config import LoopConfig
 
 COOLDOWN = {"linear": 0.7, "wsd": 0.2}  # share of the steps
 
 
-def schedule_at(step: int, config: TrainConfig, max_iters: float | None = None) -> float:
+def schedule_at(step: int, config: LoopConfig, max_iters: float | None = None) -> float:
     """The learning rates of a step as a share of their peaks. step: 0 for the first update.
 
     After a linear warm-up:

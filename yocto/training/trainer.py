@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from yocto.checkpoint import Run
-from yocto.config import TrainConfig
-from yocto.dataset.batches import IGNORED, check_validation_split, count_eval_batches
+from yocto.config import LoopConfig
+from yocto.dataset.batches import IGNORED
 from yocto.errors import RunError
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
-from yocto.training.corpus import Corpus, document_start, make_batches, validation
 from yocto.training.engine import Engine
 from yocto.training.health import Health
+from yocto.training.lessons import Lessons
 from yocto.training.meter import Meter, flops_per_token, matmul_rate
 from yocto.training.metrics import Mean, MetricsFile, bits_per_byte
 from yocto.training.outcome import Evaluation, Fitted, Hooks
@@ -37,22 +37,20 @@ class Trainer:
     def __init__(
         self,
         model: GPT,
-        config: TrainConfig,
-        corpus: Corpus,
+        config: LoopConfig,
+        lessons: Lessons,
         tokenizer: BaseTokenizer,
         run: Run,
         progress: Progress,
         hooks: Hooks | None = None,
     ) -> None:
-        self.config, self.corpus, self.tokenizer, self.run = config, corpus, tokenizer, run
+        self.config, self.lessons, self.tokenizer, self.run = config, lessons, tokenizer, run
         self.progress, self.hooks = progress, hooks or Hooks()
-        check_validation_split(corpus.val, config.block_size)  # first: it is the shorter one
         # Dropout draws from torch's global generator; batches have one of their own.
         torch.manual_seed(config.seed)
-        start = document_start(config, corpus, progress)
-        self.engine = Engine(model, config, start, progress)
+        self.engine = Engine(model, config, lessons.document_start(progress), progress)
         self.model, self.device = self.engine.model, self.engine.device
-        self.batches = make_batches(config, corpus, self.model.config.vocab_size)
+        self.batches = lessons.batches()
         self.metrics = MetricsFile(run.path / "metrics.jsonl")
         self.health = Health(config, self.model.config.vocab_size)
         # Its rate, which takes a while to measure, comes when training begins.
@@ -91,16 +89,16 @@ class Trainer:
             "means": {name: (float(m.total), m.count) for name, m in self.means.items()},
             "engine": self.engine.state(),
             "batches": self.batches.state(),
-            "corpus": self.corpus.sha256,
+            "corpus": self.lessons.sha256,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken."""
         try:
-            if state["corpus"] != self.corpus.sha256:
+            if state["corpus"] != self.lessons.sha256:
                 raise RunError(
-                    f"the token files are not those that {self.run.name} was trained on",
-                    "Encode that text again, or start another run with another --run-name.",
+                    f"the text is not the one that {self.run.name} was trained on",
+                    "Bring that text back, or start another run with another --run-name.",
                 )
             check_counts(state)
             for name in ("step", "tokens", "seconds", "best_step", "best_val_loss", "worse"):
@@ -127,7 +125,8 @@ class Trainer:
         total = sum(float(p.detach().double().sum()) for p in self.model.parameters())
         self.health.check_number("the sum of the weights", total, self.step)
         self.run.save(
-            self.step, self.model, self.tokenizer, self.config.to_dict(), self.corpus.documents,
+            self.step, self.engine.plain_model(), self.tokenizer, self.config.record(),
+            self.lessons.documents,
             self.state(),
         )  # fmt: skip
         if self._saved_step is None and not self.resumed:
@@ -268,12 +267,9 @@ class Trainer:
         self.meter.restart()
 
     def _measure(self, seconds_per_step: float) -> Pace:
-        c, vocab_size = self.config, self.model.config.vocab_size
-        whole = 1
-        if not c.overfit_batch:
-            whole = count_eval_batches(self.corpus.val, c.block_size, c.batch_size)
+        c, whole = self.config, self.lessons.validation_batches()
         began = time.perf_counter()
-        for _ in self.engine.losses(validation(c, self.corpus, vocab_size, 1)):
+        for _ in self.engine.losses(self.lessons.validation(1)):
             pass
         batch = time.perf_counter() - began
         return Pace(seconds_per_step, batch, c.eval_interval, min(whole, c.eval_iters), whole)
@@ -315,8 +311,7 @@ class Trainer:
         whole = self.evaluate(None) if at_end else val_loss  # once, on every token of the split
         if whole is None:
             return None
-        tokens = len(self.corpus.val)
-        bpb = bits_per_byte(whole, tokens, self.corpus.val_bytes)
+        bpb = bits_per_byte(whole, self.lessons.val_tokens, self.lessons.val_bytes)
         evaluation = Evaluation(self.step, train_loss, whole, bpb)
         self.seconds = time.perf_counter() - self._clock
         line = {
@@ -354,8 +349,7 @@ class Trainer:
         """Mean loss over the validation split, in nats per token; the same windows each time.
         None when told to stop meanwhile."""
         total, count = 0.0, 0
-        windows = validation(self.config, self.corpus, self.model.config.vocab_size, max_batches)
-        for loss, tokens in self.engine.losses(windows):
+        for loss, tokens in self.engine.losses(self.lessons.validation(max_batches)):
             total, count = total + loss * tokens, count + tokens
             if self._stopped():
                 return None
