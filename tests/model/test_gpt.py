@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from gpt2_weights import from_gpt2
+from llama_weights import from_llama
 from tiny import randomize, tiny_config, tiny_gpt
 from transformers import (
     GPT2Config,
@@ -34,20 +35,6 @@ def random_ids(batch: int, time: int, vocab_size: int = 26) -> torch.Tensor:
 
 
 # -------------------------------------------------------------------------------- transformers
-
-
-def from_llama(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """transformers' Llama or Qwen3 weights by our names."""
-    ours = {}
-    for name, value in state.items():
-        name = name.removeprefix("model.")
-        for theirs, mine in (
-            ("embed_tokens", "wte"), ("layers.", "blocks."), ("self_attn", "attn"),
-            ("input_layernorm", "norm_1"), ("post_attention_layernorm", "norm_2"),
-        ):  # fmt: skip
-            name = name.replace(theirs, mine)
-        ours[name] = value
-    return ours
 
 
 def assert_same_logits(reference: torch.nn.Module, ours: GPT, convert) -> None:

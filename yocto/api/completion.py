@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from yocto.model.gpt import GPT
+from yocto.sampling.beam import BeamSearch
 from yocto.sampling.generate import Generation
 from yocto.sampling.request import Request, Token
 from yocto.tokenizer.base import BaseTokenizer
@@ -47,7 +48,8 @@ class Completions:
     ) -> None:  # fmt: skip
         self.texts = [Completion(list(request.prompt)) for request in requests]
         self._special = frozenset(tokenizer.special_tokens.values())
-        self._tokens = Generation(model, requests)
+        follows_beams = any(request.config.beam > 1 for request in requests)
+        self._tokens = (BeamSearch if follows_beams else Generation)(model, requests)
         self._decoders = [tokenizer.stream_decoder(after=r.prompt[-1]) for r in requests]
         self._filters = [StopFilter(stops) for _ in requests]
 
@@ -63,6 +65,11 @@ class Completions:
         for index, text in enumerate(self.texts):
             if text.finish_reason is None:
                 yield text, self._finish(index, "length")
+
+    def break_off(self) -> None:
+        """Let through what was held back as the possible start of a stop string: no more comes."""
+        for text, stops in zip(self.texts, self._filters, strict=True):
+            text.text += stops.finish()
 
     def _grow(self, index: int, piece: str) -> str:
         text, stops = self.texts[index], self._filters[index]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -16,11 +17,13 @@ from yocto.chat.roles import END
 from yocto.checkpoint import Checkpoint, find_checkpoint
 from yocto.config import SamplingConfig
 from yocto.dataset.batches import eval_batches
-from yocto.errors import TokenizerError
+from yocto.errors import ConfigError, TokenizerError
 from yocto.model.gpt import GPT
 from yocto.sampling.request import Request, make_generators
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.device import pick_device
+
+_TOGETHER = 16  # how many texts generate makes at once
 
 
 def load(path: str | Path, device: str = "auto") -> LanguageModel:
@@ -99,6 +102,7 @@ class LanguageModel:
             ends = frozenset()
         if generators is None:
             generators = make_generators(config.seed, len(prompts))
+        self._check_biases(config)
         # Of the special tokens a model may choose only those that end the text.
         banned = sorted(self._special - (self._end_ids if end_ids is None else ends))
         requests = [
@@ -106,6 +110,15 @@ class LanguageModel:
             for ids, generator in zip(prompts, generators, strict=True)
         ]
         return Completions(self.model, self.tokenizer, requests, (*config.stop, *stop))
+
+    def _check_biases(self, config: SamplingConfig) -> None:
+        vocab_size = self.model.config.vocab_size
+        if unknown := [id_ for id_ in config.biases() if id_ >= vocab_size]:
+            raise ConfigError(
+                f"logit_bias names the id {unknown[0]}, but the model knows only those below "
+                f"{vocab_size}",
+                "yocto inspect shows the tokenizer's ids.",
+            )
 
     def stream_ids(
         self, ids: Sequence[int], config: SamplingConfig, stop: Sequence[str] = (), **options: Any
@@ -119,14 +132,34 @@ class LanguageModel:
     def stream(self, prompt: str = "", **knobs: Any) -> Iterator[str]:
         """Text that continues the prompt, piece by piece, the prompt itself left out.
 
-        knobs: those of `yocto sample`: max_new_tokens, temperature, top_k, top_p, min_p,
-        repetition_penalty, stop, greedy, seed, ignore_eos. Raises ConfigError for a wrong one.
+        knobs: those of `yocto sample`: max_new_tokens, temperature, top_k, top_p, min_p, typical_p,
+        repetition_penalty, presence_penalty, frequency_penalty, logit_bias (a table {id: bias} will
+        do), beam, length_penalty, stop, greedy, seed, ignore_eos. Raises ConfigError for a wrong
+        one.
         """
         return self.stream_ids(self.prompt_ids(prompt), SamplingConfig.from_dict(knobs))
 
-    def generate(self, prompt: str = "", **knobs: Any) -> str:
-        """Text that continues the prompt, in one piece; knobs as in `stream`."""
-        return "".join(self.stream(prompt, **knobs))
+    @overload
+    def generate(self, prompt: str = "", **knobs: Any) -> str: ...
+
+    @overload
+    def generate(self, prompt: Sequence[str], **knobs: Any) -> list[str]: ...
+
+    def generate(self, prompt: str | Sequence[str] = "", **knobs: Any) -> str | list[str]:
+        """Text that continues the prompt, in one piece; of several prompts a list, made together.
+        Knobs as in `stream`; the second prompt's seed is seed + 1, and so on."""
+        if isinstance(prompt, str):
+            return "".join(self.stream(prompt, **knobs))
+        config = SamplingConfig.from_dict(knobs)
+        ids = [self.prompt_ids(one) for one in prompt]
+        generators = make_generators(config.seed, len(ids))
+        texts: list[str] = []
+        for at in range(0, len(ids), _TOGETHER):
+            part = slice(at, at + _TOGETHER)
+            made = self.complete(ids[part], config, generators=generators[part])
+            deque(made, maxlen=0)
+            texts += [text.text for text in made.texts]
+        return texts
 
     def chat(
         self, system_prompt: str = "", max_ctx_tokens: int | None = None, **knobs: Any

@@ -57,7 +57,7 @@ class SamplingConfig(Config):
         low=1, high=64,
     )  # fmt: skip
     length_penalty: float = knob(
-        1.0, "With --beam: above 0 favours long texts, below 0 short ones.", low=-100, high=100
+        1.0, "With --beam: above 0 favours long texts, below 0 short ones.", low=-10, high=10
     )
     stop: tuple[str, ...] = knob(
         (), "Stop before this text; repeat it for several.", low=1, high=100_000
