@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from yocto.api import LanguageModel, load, train_tokenizer
+    from yocto.api.language_model import LanguageModel, load
+    from yocto.api.tokenizers import train_tokenizer
     from yocto.config.model import GPTConfig
     from yocto.dataset.tokens import load_bin
     from yocto.errors import YoctoError
@@ -34,15 +35,15 @@ _HOMES = {
     "CharTokenizer": "yocto.tokenizer.char",
     "GPT": "yocto.model.gpt",
     "GPTConfig": "yocto.config.model",
-    "LanguageModel": "yocto.api",
+    "LanguageModel": "yocto.api.language_model",
     "TqdmProgress": "yocto.utils.progress",
     "WordTokenizer": "yocto.tokenizer.word",
     "YoctoError": "yocto.errors",
     "adapt_tokenizer": "yocto.tokenizer.adapters",
-    "load": "yocto.api",
+    "load": "yocto.api.language_model",
     "load_bin": "yocto.dataset.tokens",
     "load_tokenizer": "yocto.tokenizer.store",
-    "train_tokenizer": "yocto.api",
+    "train_tokenizer": "yocto.api.tokenizers",
 }
 
 __all__ = [

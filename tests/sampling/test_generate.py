@@ -7,14 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny import tiny_gpt
 from transformers import RepetitionPenaltyLogitsProcessor
 
 from yocto.config import FAMILIES, SamplingConfig
 from yocto.errors import CheckpointError
 from yocto.model.gpt import GPT
+from yocto.sampling.engine import Engine
 from yocto.sampling.generate import Generation
-from yocto.sampling.request import Request, make_generator
+from yocto.sampling.lookup import prompt_lookup
+from yocto.sampling.request import Request, make_generator, make_generators
 
 # No filter: what comes is drawn from the model's own shares.
 PLAIN = {"temperature": 1.0, "top_p": 1.0}
@@ -34,7 +38,7 @@ def generate(
     ends = frozenset() if end_id is None else frozenset([end_id])
     generator = generator or make_generator(config.seed)
     request = Request(prompt, config, ends, banned, generator=generator)
-    for index, token in Generation(model, [request], use_cache):
+    for index, token in Generation(Engine(model, use_cache), [request]):
         assert index == 0
         if token is not None:
             yield token.id
@@ -155,8 +159,8 @@ def test_with_a_cache_each_further_token_is_read_alone(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(model, "features", counting)
     ids_of(model, [1, 2, 3], max_new_tokens=10)
-    # When all eight positions are full, six are read in again.
-    assert read == [3, 1, 1, 1, 1, 1, 6, 1, 1, 6]
+    # The head looks at the last one alone. With all eight positions full, six are read in again.
+    assert read[:11] == [2, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1]
 
 
 def test_ids_come_one_by_one() -> None:
@@ -196,3 +200,169 @@ def test_weights_that_are_not_numbers_are_told_and_no_traceback():
         model.norm.weight.fill_(float("nan"))
     with pytest.raises(CheckpointError, match="not a number"):
         list(generate(model, [1], SamplingConfig(max_new_tokens=3)))
+
+
+# ------------------------------------------------------------------------------- several at once
+
+PROMPTS = [[i % 11, *range(i % 7), 3, i % 5] for i in range(20)]  # of 3 to 9 ids
+
+
+def texts_of(model: GPT, requests: list[Request], use_cache: bool = True, **options):
+    """The ids of each request's text."""
+    found: list[list[int]] = [[] for _ in requests]
+    for index, token in Generation(Engine(model, use_cache), requests, **options):
+        if token is not None:
+            found[index].append(token.id)
+    return found
+
+
+def requests_of(prompts: list[list[int]] = PROMPTS, seed: int = 0, **knobs) -> list[Request]:
+    config = SamplingConfig(**knobs)
+    generators = make_generators(seed, len(prompts))
+    return [
+        Request(prompt, config, generator=generator)
+        for prompt, generator in zip(prompts, generators, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("family", "position"), [("gpt2", "learned"), ("llama", "rope"), ("qwen3", "sinusoidal")]
+)
+@pytest.mark.parametrize("knobs", [GREEDY, {"temperature": 1.5, "top_p": 0.9}])
+def test_a_text_is_the_same_alone_and_in_a_batch_with_and_without_cache(
+    family: str, position: str, knobs: dict
+) -> None:
+    model = tiny_gpt(
+        family=family, position=position, n_kv_head=1, tie_weights=False, block_size=24
+    )
+    model.wte.weight.data *= 4
+    knobs = {**knobs, "max_new_tokens": 40}  # past block_size
+    together = texts_of(model, requests_of(**knobs))
+    assert len({tuple(text) for text in together}) > 10
+    alone = [texts_of(model, [request])[0] for request in requests_of(**knobs)]
+    assert together == alone
+    assert texts_of(model, requests_of(**knobs), use_cache=False) == together
+    assert texts_of(model, requests_of(**knobs), most_texts=3) == together
+
+
+def test_texts_of_different_lengths_end_where_they_end_alone() -> None:
+    model = tiny_gpt(block_size=24)
+    model.wte.weight.data *= 4
+    ends = frozenset([5, 9])
+
+    def requests() -> list[Request]:
+        configs = [SamplingConfig(max_new_tokens=n % 9, temperature=2.0) for n in range(20)]
+        return [
+            Request(prompt, config, ends, generator=make_generator(i))
+            for i, (prompt, config) in enumerate(zip(PROMPTS, configs, strict=True))
+        ]
+
+    together = texts_of(model, requests(), most_texts=4)
+    assert together == [texts_of(model, [request])[0] for request in requests()]
+    assert {len(text) for text in together} >= {0, 1, 2, 3}
+
+
+def test_a_cancelled_text_ends_and_the_others_go_on() -> None:
+    model = tiny_gpt(block_size=24)
+    expected = texts_of(model, requests_of(max_new_tokens=8, **GREEDY))
+    generation = Generation(Engine(model), requests_of(max_new_tokens=8, **GREEDY), 4)
+    found: list[list[int]] = [[] for _ in PROMPTS]
+    for index, token in generation:
+        assert token is not None
+        found[index].append(token.id)
+        if index % 2 and len(found[index]) == 3:
+            generation.cancel(index)
+    assert found == [text[:3] if i % 2 else text for i, text in enumerate(expected)]
+
+
+def test_two_generations_of_one_engine_do_not_disturb_each_other() -> None:
+    engine = Engine(tiny_gpt(block_size=24))
+    one, other = requests_of([[1, 2], [7]], max_new_tokens=10, temperature=2.0)
+    expected = texts_of(
+        engine.model, requests_of([[1, 2], [7]], max_new_tokens=10, temperature=2.0)
+    )
+    pairs = zip(Generation(engine, [one]), Generation(engine, [other]), strict=True)
+    found = [[a[1].id, b[1].id] for a, b in pairs if a[1] and b[1]]
+    assert [list(text) for text in zip(*found, strict=True)] == expected
+
+
+def test_what_two_texts_begin_with_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, read = Engine(tiny_gpt(block_size=24)), []
+    features = engine.model.features
+
+    def counting(idx: torch.Tensor, cache=None) -> torch.Tensor:
+        read.append(idx.shape[1])
+        return features(idx, cache)
+
+    monkeypatch.setattr(engine.model, "features", counting)
+    first = list(range(10))
+    engine.read([first])
+    counts = []
+    for text in ([*first, 3, 4, 5], first[:6], [7, *first], first[:1]):
+        read.clear()
+        logits = engine.read([text])
+        counts.append(list(read))
+        torch.testing.assert_close(logits, Engine(engine.model).read([text]))
+    assert counts == [[2, 1], [1], [10, 1], [1]]
+    assert engine._held == [first[:1]]
+
+
+# --------------------------------------------------------------------------------- guessing ahead
+
+
+@given(st.lists(st.integers(0, 3), max_size=30), st.integers(0, 6))
+def test_a_guess_is_what_followed_the_last_ids_before(ids: list[int], most: int) -> None:
+    guess = prompt_lookup(ids, most)
+    assert len(guess) <= most
+    if guess:
+        # What was looked up stands before the guess, somewhere earlier.
+        assert any(
+            ids[start : start + len(guess)] == guess and ids[start - 2 : start] == ids[-2:]
+            for start in range(2, len(ids))
+        )
+    elif most and len(ids) > 2:
+        assert not any(ids[start - 2 : start] == ids[-2:] for start in range(2, len(ids)))
+
+
+def test_the_longest_that_stood_there_last_is_looked_up() -> None:
+    assert prompt_lookup([1, 2, 3, 9, 5, 2, 3, 8, 1, 2, 3], 2) == [9, 5]
+    assert prompt_lookup([2, 3, 9, 2, 3, 8, 2, 3], 5) == [8, 2, 3]
+    assert prompt_lookup([1, 2, 3], 5) == prompt_lookup([], 5) == prompt_lookup([1, 1], 5) == []
+
+
+@pytest.mark.parametrize("knobs", [{"greedy": True}, {"temperature": 0.7}, GREEDY])
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_guessing_ahead_changes_no_text_and_saves_steps(
+    knobs: dict, use_cache: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_gpt(block_size=32)
+    steps: list[int] = []
+    for name in ("read", "read_ahead"):
+        real = getattr(Engine, name)
+
+        def counted(engine, *args, real=real):
+            steps[-1] += 1
+            return real(engine, *args)
+
+        monkeypatch.setattr(Engine, name, counted)
+    counts = []
+    for guessed in (0, 1, 5):
+        steps.append(0)
+        requests = requests_of(
+            [[1, 2, 3, 4] * 3], max_new_tokens=50, prompt_lookup=guessed, **knobs
+        )
+        counts.append(texts_of(model, requests, use_cache))
+    assert counts[0] == counts[1] == counts[2]
+    assert len(counts[0][0]) == 50
+    if knobs == {"greedy": True}:  # which soon repeats itself
+        assert steps[2] < steps[1] < steps[0] == 50
+
+
+def test_a_guess_does_not_reach_past_an_end() -> None:
+    model = tiny_gpt(block_size=32)
+    (plain,) = texts_of(model, requests_of([[1, 2] * 5], max_new_tokens=30, greedy=True))
+    end = plain[-1]
+    for guessed in (0, 6):
+        config = SamplingConfig(max_new_tokens=30, greedy=True, prompt_lookup=guessed)
+        request = Request([1, 2] * 5, config, frozenset([end]))
+        assert texts_of(model, [request]) == [plain[: plain.index(end)]]

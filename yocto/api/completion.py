@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from yocto.model.gpt import GPT
 from yocto.sampling.beam import BeamSearch
-from yocto.sampling.generate import Generation
+from yocto.sampling.engine import Engine
+from yocto.sampling.generate import MOST_TEXTS, Generation
 from yocto.sampling.request import Request, Token
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.stop import StopFilter
@@ -43,13 +43,16 @@ class Completions:
     `texts` and what it has grown by, which is "" where a token brings no text yet."""
 
     def __init__(
-        self, model: GPT, tokenizer: BaseTokenizer, requests: Sequence[Request],
-        stops: Sequence[str],
+        self, engine: Engine, tokenizer: BaseTokenizer, requests: Sequence[Request],
+        stops: Sequence[str], batch_size: int = MOST_TEXTS,
     ) -> None:  # fmt: skip
         self.texts = [Completion(list(request.prompt)) for request in requests]
         self._special = frozenset(tokenizer.special_tokens.values())
-        follows_beams = any(request.config.beam > 1 for request in requests)
-        self._tokens = (BeamSearch if follows_beams else Generation)(model, requests)
+        self._tokens: Generation | BeamSearch
+        if any(request.config.beam > 1 for request in requests):
+            self._tokens = BeamSearch(engine.model, requests)
+        else:
+            self._tokens = Generation(engine, requests, batch_size)
         self._decoders = [tokenizer.stream_decoder(after=r.prompt[-1]) for r in requests]
         self._filters = [StopFilter(stops) for _ in requests]
 

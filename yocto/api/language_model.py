@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -19,17 +19,23 @@ from yocto.config import SamplingConfig
 from yocto.dataset.batches import eval_batches
 from yocto.errors import ConfigError, TokenizerError
 from yocto.model.gpt import GPT
+from yocto.model.linear import for_generation
+from yocto.sampling.engine import Engine
+from yocto.sampling.generate import MOST_TEXTS
 from yocto.sampling.request import Request, make_generators
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.device import pick_device
+from yocto.utils.progress import Progress, SilentProgress
 
-_TOGETHER = 16  # how many texts generate makes at once
 
-
-def load(path: str | Path, device: str = "auto") -> LanguageModel:
+def load(
+    path: str | Path, device: str = "auto", quantize: Literal["none", "int8"] = "none"
+) -> LanguageModel:
     """Open a trained model: a run's folder (its best step), a step's folder, or the name of a run
-    under checkpoints/. Raises CheckpointError."""
-    return LanguageModel.open(find_checkpoint(str(path), Path("checkpoints")), device)
+    under checkpoints/. quantize: "int8" keeps the weights in one byte each. Raises
+    CheckpointError."""
+    path = find_checkpoint(str(path), Path("checkpoints"))
+    return LanguageModel.open(path, device, quantize)
 
 
 class LanguageModel:
@@ -48,11 +54,19 @@ class LanguageModel:
         self._end_ids = frozenset(id_ for id_ in ends if id_ is not None)
 
     @classmethod
-    def open(cls, path: Path, device: str = "auto") -> LanguageModel:
-        """Open a checkpoint's folder. Raises CheckpointError."""
+    def open(
+        cls,
+        path: Path,
+        device: str = "auto",
+        quantize: Literal["none", "int8"] = "none",
+        progress: Progress | None = None,
+    ) -> LanguageModel:
+        """Open a checkpoint's folder, to generate with the model. Raises CheckpointError."""
         checkpoint = Checkpoint.open(path)
         tokenizer = checkpoint.load_tokenizer()
-        return cls(checkpoint.load_model(pick_device(device)), tokenizer, checkpoint.documents)
+        model = checkpoint.load_model(pick_device(device))
+        for_generation(model, quantize == "int8", progress or SilentProgress())
+        return cls(model, tokenizer, checkpoint.documents)
 
     @property
     def block_size(self) -> int:
@@ -89,13 +103,16 @@ class LanguageModel:
         end_ids: Iterable[int] | None = None,
         logprobs: int | None = None,
         generators: Sequence[torch.Generator] | None = None,
+        engine: Engine | None = None,
+        batch_size: int = MOST_TEXTS,
     ) -> Completions:
         """Continue several prompts at once, which are ids; the text comes as the result is read.
 
         stop: more stop strings than config.stop. end_ids: special tokens that end a text; None
         takes those that end a document or a turn. logprobs: as in Request. generators: one for
         each prompt; None makes them from config.seed, the second of seed + 1 and so on, so that
-        each text can be had alone, too.
+        each text can be had alone, too. engine: one that has read some of the prompts before.
+        batch_size: most texts that are made at a time.
         """
         ends = self._end_ids if end_ids is None else frozenset(end_ids)
         if config.ignore_eos:
@@ -109,7 +126,9 @@ class LanguageModel:
             Request(ids, config, ends, banned, logprobs, generator)
             for ids, generator in zip(prompts, generators, strict=True)
         ]
-        return Completions(self.model, self.tokenizer, requests, (*config.stop, *stop))
+        engine = engine or Engine(self.model)
+        stops = (*config.stop, *stop)
+        return Completions(engine, self.tokenizer, requests, stops, batch_size)
 
     def _check_biases(self, config: SamplingConfig) -> None:
         vocab_size = self.model.config.vocab_size
@@ -150,16 +169,10 @@ class LanguageModel:
         Knobs as in `stream`; the second prompt's seed is seed + 1, and so on."""
         if isinstance(prompt, str):
             return "".join(self.stream(prompt, **knobs))
-        config = SamplingConfig.from_dict(knobs)
         ids = [self.prompt_ids(one) for one in prompt]
-        generators = make_generators(config.seed, len(ids))
-        texts: list[str] = []
-        for at in range(0, len(ids), _TOGETHER):
-            part = slice(at, at + _TOGETHER)
-            made = self.complete(ids[part], config, generators=generators[part])
-            deque(made, maxlen=0)
-            texts += [text.text for text in made.texts]
-        return texts
+        made = self.complete(ids, SamplingConfig.from_dict(knobs))
+        deque(made, maxlen=0)
+        return [text.text for text in made.texts]
 
     def chat(
         self, system_prompt: str = "", max_ctx_tokens: int | None = None, **knobs: Any

@@ -23,7 +23,7 @@ class OpenChat:
 def run(config: ChatConfig, progress: Progress) -> OpenChat:
     """Open the checkpoint."""
     path = find_checkpoint(config.ckpt, Path(config.ckpt_dir))
-    lm = LanguageModel.open(path, config.device)
+    lm = LanguageModel.open(path, config.device, config.quantize, progress)
     if config.max_ctx_tokens is not None and config.max_ctx_tokens > lm.block_size:
         raise ConfigError(
             f"max_ctx_tokens is {config.max_ctx_tokens}, but the model sees at most "

@@ -19,7 +19,7 @@ from yocto.utils.progress import Progress, Task
 def run(config: SampleConfig, progress: Progress) -> Samples:
     """Open the checkpoint and the prompts; the texts are made when the result is read."""
     path = find_checkpoint(config.ckpt, Path(config.ckpt_dir))
-    lm = LanguageModel.open(path, config.device)
+    lm = LanguageModel.open(path, config.device, config.quantize, progress)
     if config.beam == 1 and "length_penalty" in config.given:
         progress.notice("length_penalty has no effect without --beam")
     return Samples(str(path), lm, read_prompts(config, lm, progress), config, progress)
@@ -138,6 +138,7 @@ class Samples:
             seeds = [None if config.seed is None else config.seed + next(numbers) for _ in prompts]
             self._batch = self._lm.complete(
                 [prompt.ids for prompt in prompts], config, logprobs=config.logprobs,
+                batch_size=config.batch_size,
                 generators=[make_generator(seed and seed % 2**63) for seed in seeds],
             )  # fmt: skip
             texts = self._batch.texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from yocto.config.knobs import Config, knob, path_knob
 from yocto.errors import ConfigError
@@ -64,6 +64,10 @@ class SamplingConfig(Config):
     )
     greedy: bool = knob(False, "Always take the likeliest token.")
     ignore_eos: bool = knob(False, "Go on past the end token.")
+    prompt_lookup: int = knob(
+        0, "Tokens to guess ahead where the text repeats itself: the same text, sooner.",
+        low=0, high=64,
+    )  # fmt: skip
     seed: int | None = knob(
         None, "Seed of the choice.", low=0, high=2**63 - 1, default_text="another each time"
     )
@@ -124,6 +128,9 @@ class GenerateConfig(SamplingConfig):
     )
     ckpt_dir: str = path_knob("checkpoints", "Folder where runs lie.")
     device: str = path_knob("auto", "auto, cpu, cuda, cuda:N or mps.")
+    quantize: Literal["none", "int8"] = knob(
+        "none", "int8: weights of one byte each, for less memory and more tokens a second."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from torch.utils.checkpoint import checkpoint
 
 from yocto.config import GPTConfig
 from yocto.model.kv_cache import KVCache
+from yocto.model.linear import Linear
 
 
 class GPT(nn.Module):
@@ -50,7 +51,7 @@ class GPT(nn.Module):
         self.drop = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.norm = make_norm(config, config.n_embd)
-        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
         if config.tie_weights:
             self.lm_head.weight = self.wte.weight
         self.init_weights(generator)
@@ -61,6 +62,7 @@ class GPT(nn.Module):
         """idx (B, T) -> logits (B, T, V).
 
         cache: holds the positions before idx and takes those of idx; at most block_size in all.
+            Texts of different lengths take one token each: T is 1.
         segments: (B, T), a number for each token; it sees only tokens of its own. Positions go on
         counting through the window: to rope, which knows distances alone, a segment is then as if
         it stood by itself; learned and sinusoidal positions do tell where in the window it begins.
@@ -73,19 +75,21 @@ class GPT(nn.Module):
     ) -> Tensor:
         """idx (B, T) -> what the head reads, (B, T, C)."""
         T = idx.shape[1]
-        start = cache.length if cache is not None else 0
-        assert start + T <= self.config.block_size, "more positions than block_size"
+        at = slice(0, T) if cache is None else cache.positions(T)  # or (B, 1)
+        filled = max(cache.lengths) if cache is not None else 0
+        assert filled + T <= self.config.block_size, "more positions than block_size"
         x: Tensor = self.wte(idx)  # (B, T, C)
         rotary = None
         if self.config.position == "learned":
-            x = x + self.wpe.weight[start : start + T]
+            x = x + self.wpe.weight[at]
         elif self.config.position == "sinusoidal":
-            x = x + self.get_buffer("positions")[start : start + T]
+            x = x + self.get_buffer("positions")[at]
         else:
-            cos, sin = self.get_buffer("cos"), self.get_buffer("sin")
-            rotary = (cos[start : start + T], sin[start : start + T])  # (T, D) each
+            cos, sin = self.get_buffer("cos")[at], self.get_buffer("sin")[at]
+            # (T, D), or (B, 1, 1, D) each: the same for all heads
+            rotary = (cos, sin) if cos.dim() == 2 else (cos[:, None], sin[:, None])
         x = self.drop(x)
-        mask = cached_mask(start, T, x.device)
+        mask = None if cache is None else cache.mask(T, x.dtype)
         if segments is not None:
             # Only training and its evaluation mix documents in a window. Generation has one at a
             # time, so that what it has cached is always of the same one.
@@ -164,10 +168,10 @@ class Attention(nn.Module):
         assert config.n_kv_head is not None
         self.layer, self.n_head, self.n_kv_head, self.head_size = layer, H, config.n_kv_head, C // H
         self.dropout = config.dropout
-        self.q_proj = nn.Linear(C, H * self.head_size, bias=bias)
-        self.k_proj = nn.Linear(C, self.n_kv_head * self.head_size, bias=bias)
-        self.v_proj = nn.Linear(C, self.n_kv_head * self.head_size, bias=bias)
-        self.o_proj = nn.Linear(H * self.head_size, C, bias=bias)
+        self.q_proj = Linear(C, H * self.head_size, bias=bias)
+        self.k_proj = Linear(C, self.n_kv_head * self.head_size, bias=bias)
+        self.v_proj = Linear(C, self.n_kv_head * self.head_size, bias=bias)
+        self.o_proj = Linear(H * self.head_size, C, bias=bias)
         self.resid_drop = nn.Dropout(config.dropout)
         if config.qk_norm:
             self.q_norm = nn.RMSNorm(self.head_size, eps=config.norm_eps)
@@ -197,18 +201,23 @@ class Attention(nn.Module):
             q, k = rotate(q, *rotary), rotate(k, *rotary)
         if cache is not None:
             k, v = cache.update(self.layer, k, v)  # (B, K, start + T, D)
-        if self.n_kv_head != self.n_head:
+        k, v = k.to(q.dtype), v.to(q.dtype)
+        if T == 1:
+            # A single position sees all there are, so the heads that share keys and values can
+            # stand where times do: nothing is copied for them, and each is read once.
+            q = q.view(B, self.n_kv_head, -1, self.head_size)  # (B, K, H / K, D)
+        elif self.n_kv_head != self.n_head:
             k = k.repeat_interleave(self.n_head // self.n_kv_head, dim=1)
             v = v.repeat_interleave(self.n_head // self.n_kv_head, dim=1)
-        # One new position sees all; a chunk at the start is causal; a later chunk, and a window of
-        # several segments, bring their mask.
+        # A chunk at the start is causal; a later one, a window of several segments, and texts of
+        # different lengths bring their mask.
         y = F.scaled_dot_product_attention(
-            q, k.to(q.dtype), v.to(q.dtype),
+            q, k, v,
             attn_mask=mask,
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=mask is None and T > 1,
         )  # fmt: skip
-        y = y.transpose(1, 2).reshape(B, T, C)
+        y = y.view(B, self.n_head, T, self.head_size).transpose(1, 2).reshape(B, T, C)
         out: Tensor = self.resid_drop(self.o_proj(y))
         return out
 
@@ -222,9 +231,9 @@ class MLP(nn.Module):
         assert inner is not None
         self.kind = config.mlp
         if config.mlp == "swiglu":
-            self.gate_proj = nn.Linear(C, inner, bias=bias)
-        self.up_proj = nn.Linear(C, inner, bias=bias)
-        self.down_proj = nn.Linear(inner, C, bias=bias)
+            self.gate_proj = Linear(C, inner, bias=bias)
+        self.up_proj = Linear(C, inner, bias=bias)
+        self.down_proj = Linear(inner, C, bias=bias)
         self.resid_drop = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -267,14 +276,6 @@ def sinusoids(block_size: int, n_embd: int) -> Tensor:
     channel = torch.arange(n_embd)
     angle = position * 10000.0 ** (-(channel - channel % 2).float() / n_embd)
     return torch.where(channel % 2 == 0, angle.sin(), angle.cos())
-
-
-def cached_mask(start: int, T: int, device: torch.device) -> Tensor | None:
-    """Which positions a chunk of T sees after `start` cached ones: (T, start + T), or None where
-    the causal flag says it all."""
-    if start == 0 or T == 1:
-        return None
-    return torch.ones(T, start + T, dtype=torch.bool, device=device).tril(diagonal=start)
 
 
 def segment_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:

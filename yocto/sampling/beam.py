@@ -147,22 +147,21 @@ class _Reader:
             self._texts = [text[-keep:] for text in self._texts]
             cache.reset()
         if cache.length or len(rows) > 1:
-            cache = self._cache = self._follow(cache, rows)
+            self._cache = cache = self._follow(cache, rows)
         chunk = torch.tensor([text[cache.length :] for text in self._texts], device=self._device)
         # The cache has as many rows as there can be beams: those to spare repeat the last.
-        spare = cache.keys.shape[1] - len(chunk)
+        spare = len(cache.lengths) - len(chunk)
         chunk = torch.cat([chunk, chunk[-1:].expand(spare, -1)])
         logits: Tensor = self._model.lm_head(self._model.features(chunk, cache)[:, -1])
         return logits[: len(rows)].float().cpu()  # (beams, V)
 
     def _follow(self, cache: KVCache, rows: Sequence[int]) -> KVCache:
         """The cache, each row of it what a beam goes on from."""
-        length = cache.length
-        taken = torch.tensor([*rows, *[rows[-1]] * (self._beams - len(rows))], device=self._device)
-        keys = cache.keys[:, :, :, :length].index_select(1, taken)
-        values = cache.values[:, :, :, :length].index_select(1, taken)
-        if cache.keys.shape[1] != self._beams:  # that of the prompt alone
-            cache = KVCache(self._model.config, self._beams, self._device, self._dtype)
-        cache.keys[:, :, :, :length], cache.values[:, :, :, :length] = keys, values
-        cache.length = length
+        if len(cache.lengths) < self._beams:  # that of the prompt alone
+            wide = KVCache(self._model.config, self._beams, self._device, self._dtype)
+            for ours, theirs in ((wide.keys, cache.keys), (wide.values, cache.values)):
+                ours[:, :, :, : cache.length] = theirs[:, :, :, : cache.length]
+            wide.lengths = cache.lengths * self._beams
+            return wide
+        cache.select([*rows, *[rows[-1]] * (self._beams - len(rows))])
         return cache

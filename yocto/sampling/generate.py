@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
-import torch
-
-from yocto.model.gpt import GPT
-from yocto.model.kv_cache import KVCache
+from yocto.sampling.engine import Engine
+from yocto.sampling.lookup import prompt_lookup
 from yocto.sampling.request import Request, Token
-from yocto.sampling.sampler import Sampler
+from yocto.sampling.sampler import Sampler, choose_all
+
+MOST_TEXTS = 16  # that are made at a time
 
 
 class Generation:
@@ -17,13 +18,15 @@ class Generation:
     token) until each has max_new_tokens or an end id. A request that comes to an end id says so
     once, with None in place of a token.
 
-    The model sees the last block_size tokens of each at most; when the cache is full, the newest
-    three quarters are read in again and the rest is forgotten.
-    use_cache: False computes every position anew, the slow way that shows the cache right.
+    The texts take one step together; one that is done makes room for the next, which joins at the
+    next token. The model sees the last block_size tokens of each at most: where a text grows
+    longer, its newest three quarters are read in again and the rest is forgotten.
     """
 
-    def __init__(self, model: GPT, requests: Sequence[Request], use_cache: bool = True) -> None:
-        self.model, self.requests, self.use_cache = model, requests, use_cache
+    def __init__(
+        self, engine: Engine, requests: Sequence[Request], most_texts: int = MOST_TEXTS
+    ) -> None:
+        self.engine, self.requests, self.most_texts = engine, requests, most_texts
         self._cancelled: set[int] = set()
 
     def cancel(self, index: int) -> None:
@@ -31,34 +34,82 @@ class Generation:
         self._cancelled.add(index)
 
     def __iter__(self) -> Iterator[tuple[int, Token | None]]:
-        for index, request in enumerate(self.requests):
-            for token in _continue(self.model, request, self.use_cache):
-                yield index, token
-                if index in self._cancelled:
-                    break
+        waiting = deque(enumerate(self.requests))
+        texts: list[_Text] = []  # text i has row i of the engine
+        while waiting or texts:
+            while waiting and len(texts) < self.most_texts:
+                texts.append(_Text(*waiting.popleft()))
+            self._leave(texts)
+            if not texts:
+                continue
+            for text in texts:
+                text.slide(self.engine.block_size)
+            for text, tokens in self._step(texts):
+                for token in tokens:
+                    ends = token.id in text.request.end_ids
+                    text.take(token, ends)
+                    yield text.index, None if ends else token
+                    if text.done or text.index in self._cancelled:
+                        break  # of a guess there may be more
+
+    def _leave(self, texts: list[_Text]) -> None:
+        """Take out the texts that are done; the last one moves to the place of each."""
+        for row in range(len(texts) - 1, -1, -1):
+            if texts[row].done or texts[row].index in self._cancelled:
+                last = len(texts) - 1
+                if row < last:
+                    self.engine.move(last, row)
+                    texts[row] = texts[last]
+                texts.pop()
+
+    def _step(self, texts: list[_Text]) -> Iterator[tuple[_Text, Iterator[Token]]]:
+        """The next token of each text, or, of a text alone, as many as were guessed right."""
+        alone = texts[0]
+        guess = self._guess(alone) if len(texts) == 1 else []
+        if not guess:
+            logits = self.engine.read([text.visible for text in texts])
+            tokens = choose_all(logits, [text.sampler for text in texts])
+            yield from ((text, iter([token])) for text, token in zip(texts, tokens, strict=True))
+        else:
+            yield alone, self._guessed(alone, guess)
+
+    def _guess(self, text: _Text) -> list[int]:
+        room = self.engine.block_size - len(text.visible)
+        most = min(text.request.config.prompt_lookup, room, text.left - 1)
+        return prompt_lookup(text.visible, most)
+
+    def _guessed(self, text: _Text, guess: list[int]) -> Iterator[Token]:
+        """Tokens that are chosen as if one by one, as long as each is what was guessed: what they
+        are does not depend on the guess, only how many come of one step does."""
+        logits = self.engine.read_ahead(text.visible, guess)
+        for place, row in enumerate(logits):
+            token = text.sampler.choose(row)
+            yield token
+            if place == len(guess) or token.id != guess[place]:
+                return
 
 
-def _continue(model: GPT, request: Request, use_cache: bool) -> Iterator[Token | None]:
-    device = next(model.parameters()).device
-    block_size = model.config.block_size
-    sampler = Sampler(request)
-    visible = list(request.prompt)[-block_size:]  # what the model is shown
-    cache = KVCache(model.config, 1, device, next(model.parameters()).dtype) if use_cache else None
-    fed = 0  # how many of visible the cache holds
-    for _ in range(request.config.max_new_tokens):
-        if len(visible) > block_size:
-            visible = visible[-max(1, block_size * 3 // 4) :]
-            fed = 0
-        if cache is not None and fed == 0:
-            cache.reset()
-        with torch.no_grad():  # not around the yield, where it would reach the caller's code
-            chunk = torch.tensor([visible[fed:]], device=device)
-            logits = model.lm_head(model.features(chunk, cache)[:, -1]).float()[0]  # (V,)
-            chosen = sampler.choose(logits.cpu())
-        if cache is not None:
-            fed = len(visible)
-        if chosen.id in request.end_ids:
-            yield None
-            return
-        visible.append(chosen.id)
-        yield chosen
+class _Text:
+    """One request at work. visible: what the model is shown. left: how many tokens may come."""
+
+    def __init__(self, index: int, request: Request) -> None:
+        self.index, self.request = index, request
+        self.sampler = Sampler(request)
+        self.visible = list(request.prompt)
+        self.left = request.config.max_new_tokens
+        self.done = self.left == 0
+        self._begun = False
+
+    def slide(self, block_size: int) -> None:
+        """Forget what the model can't see: of a prompt what is too much, later a quarter."""
+        if len(self.visible) > block_size:
+            kept = max(1, block_size * 3 // 4) if self._begun else block_size
+            del self.visible[:-kept]
+        self._begun = True
+
+    def take(self, token: Token, ends: bool) -> None:
+        """Count a token in."""
+        self.left -= 1
+        self.done = ends or self.left == 0
+        if not ends:
+            self.visible.append(token.id)

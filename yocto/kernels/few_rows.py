@@ -1,0 +1,214 @@
+"""A few rows times a matrix: what each new token asks of every weight.
+
+torch's product of one row with a matrix moves some 11 GB of weights a second through one core, and
+the memory could bring 25: its kernels are made for many rows. Here one sweep over the matrix serves
+all rows, and reads it as it lies in memory.
+
+    y[r, i] = scale[i] * sum over k of w[i, k] x[r, k]  +  bias[i]
+
+A tile is a few rows of w against a few of x: each number of w that is loaded is multiplied with all
+of the tile's rows of x while it is in a register, and each sum has a register of its own.
+
+    up to 8 rows of x   tiles of 1 row of w: memory likes to be read as one stream
+    more                tiles of 4 rows of w (2 where registers are few), so that rows of x, which
+                        by now are the most of what is loaded, serve 4 products each; the next rows
+                        of w are asked for in time
+
+Whatever the tile, a sum is made in the same way: lane j of a vector adds up k = j, j + LANES, …,
+then the lanes are added in pairs, and what is left over when LANES does not divide k comes last. So
+a row's result is the same to the last bit, whichever other rows there are.
+"""
+
+# mypy: ignore-errors
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from yocto.kernels.compiler import kernel, mark_cached
+
+# Without AVX-512 a processor has registers for 8 sums of 8 numbers, with it for 16 of 16.
+_LARGE = bool(binding.get_host_cpu_features().get("avx512f"))
+LANES = 16 if _LARGE else 8
+TALL = 4 if _LARGE else 2  # rows of w in a tile for many rows of x
+NARROW = 8  # up to so many rows of x, a tile has one row of w
+
+_I8, _I32, _I64, _FLOAT = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
+_VECTOR = ir.VectorType(_FLOAT, LANES)
+
+
+def _load(builder, base, offset, kind, align):
+    value = builder.load(builder.inttoptr(builder.add(base, offset), kind.as_pointer()))
+    value.align = align
+    return value
+
+
+def _sum_of_lanes(builder, vector):
+    """The lanes added in pairs: those of the upper half to those of the lower, again and again."""
+    half = LANES
+    while half > 1:
+        half //= 2
+        kind, nothing = ir.VectorType(_I32, half), ir.Constant(vector.type, ir.Undefined)
+        parts = [
+            builder.shuffle_vector(
+                vector, nothing, ir.Constant(kind, [start + lane for lane in range(half)])
+            )
+            for start in (0, half)
+        ]
+        vector = builder.fadd(*parts)
+    return builder.extract_element(vector, _I32(0))
+
+
+def _tile(w_rows: int, x_rows: int, size: int, ahead: bool = False):
+    """A function of (w, x, k) that gives the w_rows * x_rows sums of a tile.
+
+    w, x: addresses of the first rows, which others of k numbers follow. size: bytes of a number of
+    w, 4 (float32) or 1 (int8). ahead: ask for the tile's next rows of w.
+    """
+
+    @intrinsic
+    def tile(typingctx, w, x, k):
+        def codegen(context, builder, signature, args):
+            w, x, k = args
+            fma = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fma.v{LANES}f32"
+            )
+            ask = cgutils.get_or_insert_function(
+                builder.module,
+                ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32]),
+                "llvm.prefetch.p0i8",
+            )
+            w_stride, x_stride = builder.mul(k, _I64(size)), builder.mul(k, _I64(4))
+            ws = [builder.add(w, builder.mul(w_stride, _I64(i))) for i in range(w_rows)]
+            xs = [builder.add(x, builder.mul(x_stride, _I64(i))) for i in range(x_rows)]
+            next_rows = builder.mul(w_stride, _I64(w_rows))
+            zeros = ir.Constant(_VECTOR, [0.0] * LANES)
+            vectors = [cgutils.alloca_once_value(builder, zeros) for _ in range(w_rows * x_rows)]
+            whole = builder.and_(k, _I64(-LANES))
+            loop = cgutils.for_range_slice(builder, _I64(0), whole, _I64(LANES), intp=_I64)
+            with loop as (at, _):
+                w_at, x_at = builder.mul(at, _I64(size)), builder.mul(at, _I64(4))
+                from_x = [_load(builder, row, x_at, _VECTOR, 4) for row in xs]
+                for i, row in enumerate(ws):
+                    if ahead:
+                        place = builder.add(row, builder.add(w_at, next_rows))
+                        place = builder.inttoptr(place, _I8.as_pointer())
+                        builder.call(ask, [place, _I32(0), _I32(3), _I32(1)])
+                    weights = _load(builder, row, w_at, _kind(size, LANES), size)
+                    if size == 1:
+                        weights = builder.sext(weights, ir.VectorType(_I32, LANES))
+                        weights = builder.sitofp(weights, _VECTOR)
+                    for j, numbers in enumerate(from_x):
+                        total = vectors[i * x_rows + j]
+                        product = builder.call(fma, [weights, numbers, builder.load(total)])
+                        builder.store(product, total)
+            sums = [
+                cgutils.alloca_once_value(builder, _sum_of_lanes(builder, builder.load(vector)))
+                for vector in vectors
+            ]
+            rest = cgutils.for_range_slice(builder, whole, k, _I64(1), intp=_I64)
+            with rest as (at, _):
+                w_at, x_at = builder.mul(at, _I64(size)), builder.mul(at, _I64(4))
+                for i, row in enumerate(ws):
+                    weight = _load(builder, row, w_at, _kind(size), size)
+                    weight = builder.sitofp(weight, _FLOAT) if size == 1 else weight
+                    for j in range(x_rows):
+                        total = sums[i * x_rows + j]
+                        number = _load(builder, xs[j], x_at, _FLOAT, 4)
+                        more = builder.fmul(weight, number)
+                        builder.store(builder.fadd(builder.load(total), more), total)
+            values = [builder.load(total) for total in sums]
+            return context.make_tuple(builder, signature.return_type, values)
+
+        result = types.UniTuple(types.float32, w_rows * x_rows)
+        return result(types.int64, types.int64, types.int64), codegen
+
+    return tile
+
+
+def _kind(size, lanes=0):
+    number = _I8 if size == 1 else _FLOAT
+    return ir.VectorType(number, lanes) if lanes else number
+
+
+@intrinsic
+def _get(typingctx, table, index):
+    """Number `index` of the float32 numbers at an address."""
+
+    def codegen(context, builder, signature, args):
+        base = builder.inttoptr(args[0], _FLOAT.as_pointer())
+        return builder.load(builder.gep(base, [args[1]]))
+
+    return types.float32(types.int64, types.int64), codegen
+
+
+@intrinsic
+def _put(typingctx, table, index, value):
+    """Set number `index` of the float32 numbers at an address."""
+
+    def codegen(context, builder, signature, args):
+        base = builder.inttoptr(args[0], _FLOAT.as_pointer())
+        builder.store(args[2], builder.gep(base, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.float32), codegen
+
+
+def _kernel_for(size: int):
+    """The kernel for weights of `size` bytes."""
+    one, two, three, four = (_tile(1, rows, size) for rows in (1, 2, 3, 4))
+    tall, tall_ahead = _tile(TALL, 4, size), _tile(TALL, 4, size, ahead=True)
+
+    @kernel(types.void, *[types.int64] * 8)
+    def few_rows(w, scales, bias, x, y, n, k, rows):
+        """y (rows, n) = x (rows, k) times w (n, k), transposed; float32 but for w.
+
+        Addresses, sizes and the number of rows. scales (n,): 0 where there are none, for float32.
+        bias (n,): 0 where there is none.
+        """
+        w_row, x_row = k * size, k * 4
+        first = 0
+        if rows > NARROW:
+            first = n - n % TALL
+            for i in range(0, first, TALL):
+                for r in range(0, rows - 3, 4):
+                    if r == 0:
+                        sums = tall_ahead(w + i * w_row, x, k)
+                    else:
+                        sums = tall(w + i * w_row, x + r * x_row, k)
+                    for a in range(TALL):
+                        scale = np.float32(1) if scales == 0 else _get(scales, i + a)
+                        shift = np.float32(0) if bias == 0 else _get(bias, i + a)
+                        for b in range(4):
+                            _put(y, (r + b) * n + i + a, sums[a * 4 + b] * scale + shift)
+        for i in range(n):
+            scale = np.float32(1) if scales == 0 else _get(scales, i)
+            shift = np.float32(0) if bias == 0 else _get(bias, i)
+            r = 0 if i >= first else rows - rows % 4
+            while rows - r >= 4:
+                sums = four(w + i * w_row, x + r * x_row, k)
+                for b in range(4):
+                    _put(y, (r + b) * n + i, sums[b] * scale + shift)
+                r += 4
+            if rows - r == 1:
+                sums = one(w + i * w_row, x + r * x_row, k)
+                _put(y, r * n + i, sums[0] * scale + shift)
+            elif rows - r == 2:
+                sums = two(w + i * w_row, x + r * x_row, k)
+                for b in range(2):
+                    _put(y, (r + b) * n + i, sums[b] * scale + shift)
+            elif rows - r == 3:
+                sums = three(w + i * w_row, x + r * x_row, k)
+                for b in range(3):
+                    _put(y, (r + b) * n + i, sums[b] * scale + shift)
+
+    return few_rows
+
+
+few_rows_float32 = _kernel_for(4)
+few_rows_int8 = _kernel_for(1)
+
+mark_cached("few_rows")

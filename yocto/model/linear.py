@@ -1,0 +1,117 @@
+"""Matrices of weights: torch's own product for many rows, a kernel of ours for a few."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from yocto.utils.progress import Progress
+
+# For more rows torch's product is faster.
+MOST_ROWS = 32
+# Smaller models lie in the processor's caches, where torch is as fast, and are done before the
+# kernels are loaded.
+LEAST_WEIGHTS = 6_000_000
+# The kernels' order of arguments: addresses of weights, scales, bias, x and y; n, k and rows.
+Kernel = Callable[[int, int, int, int, int, int, int, int], None]
+
+
+class Linear(nn.Linear):
+    """x W^T + b.
+
+    kernel: computes a few rows of a float32 x on a CPU; None leaves all to torch.
+    """
+
+    kernel: Kernel | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (…, in_features) -> (…, out_features)."""
+        if self.kernel is None or torch.is_grad_enabled() or _many(x):
+            return super().forward(x)
+        return _few_rows(self.kernel, self.weight, None, self.bias, x)
+
+
+class Int8Linear(nn.Module):
+    """A Linear whose weights are whole numbers of one byte, with a scale for each row of them: a
+    quarter of the memory, and so of the time that reading it takes.
+
+    weight: (out_features, in_features), int8. scale: (out_features,). The largest weight of a row
+    is 127 times its scale.
+    """
+
+    weight: Tensor
+    scale: Tensor
+
+    def __init__(self, linear: nn.Linear, kernel: Kernel | None) -> None:
+        super().__init__()
+        weight = linear.weight.detach().float()
+        scale = weight.abs().amax(dim=1).clamp(min=1e-30) / 127
+        self.register_buffer("weight", (weight / scale[:, None]).round().to(torch.int8))
+        self.register_buffer("scale", scale)
+        self.bias = linear.bias
+        self.kernel = kernel
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (…, in_features) -> (…, out_features)."""
+        if self.kernel is None or _many(x):
+            weight = self.weight.to(x.dtype) * self.scale[:, None].to(x.dtype)
+            return nn.functional.linear(x, weight, self.bias)
+        return _few_rows(self.kernel, self.weight, self.scale, self.bias, x)
+
+
+def _many(x: Tensor) -> bool:
+    return x.numel() > MOST_ROWS * x.shape[-1] or x.dtype != torch.float32
+
+
+def _few_rows(
+    kernel: Kernel, weight: Tensor, scale: Tensor | None, bias: Tensor | None, x: Tensor
+) -> Tensor:
+    """The kernel's product. It takes addresses: what lies there must be whole and in order."""
+    n, k = weight.shape
+    x, weight = x.contiguous(), weight.contiguous()
+    y = torch.empty((*x.shape[:-1], n))
+    kernel(
+        weight.data_ptr(), 0 if scale is None else scale.data_ptr(),
+        0 if bias is None else bias.data_ptr(), x.data_ptr(), y.data_ptr(),
+        n, k, x.numel() // k,
+    )  # fmt: skip
+    return y
+
+
+def for_generation(model: nn.Module, int8: bool, progress: Progress) -> None:
+    """Get a model ready to compute a few rows at a time.
+
+    int8: put an Int8Linear in the place of every Linear; embeddings stay as they are. Otherwise the
+    weights are left alone, and the kernel computes with them, on a CPU, where the model is large
+    enough for that to pay: the kernels take a third of a second to load.
+    """
+    linears = [part for part in model.modules() if isinstance(part, Linear)]
+    large = sum(part.weight.numel() for part in linears) >= LEAST_WEIGHTS
+    on_cpu = all(part.weight.device.type == "cpu" for part in linears)
+    kernels = _kernels(progress) if on_cpu and (large or int8) else None
+    if int8:
+        _quantize(model, kernels and kernels.few_rows_int8)
+    elif kernels:
+        for part in linears:
+            part.kernel = kernels.few_rows_float32
+
+
+def _kernels(progress: Progress) -> Any:
+    from yocto.kernels.compiler import is_cached
+
+    if not is_cached("few_rows"):
+        progress.say("compiling the kernels for this machine, once: about 5 seconds")
+    from yocto.kernels import few_rows
+
+    return few_rows
+
+
+def _quantize(model: nn.Module, kernel: Kernel | None) -> None:
+    for name, part in model.named_children():
+        if isinstance(part, Linear):
+            setattr(model, name, Int8Linear(part, kernel))
+        else:
+            _quantize(part, kernel)

@@ -1,0 +1,104 @@
+"""A model at work on several texts: what it has read of each stays in its cache."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from yocto.model.gpt import GPT
+from yocto.model.kv_cache import KVCache
+
+
+class Engine:
+    """Gives the logits that follow texts, and reads of each only what it has not read yet.
+
+    Text i has row i of the cache; whatever it held before, what both begin with is kept. So a
+    conversation's next question costs what has come since the last one.
+    use_cache: False reads every text anew, the slow way that shows the cache right.
+    """
+
+    def __init__(self, model: GPT, use_cache: bool = True) -> None:
+        self.model, self.use_cache = model, use_cache
+        self.block_size = model.config.block_size
+        weight = next(model.parameters())
+        self.device, self._dtype = weight.device, weight.dtype
+        self._cache = KVCache(model.config, 0)
+        self._held: list[list[int]] = []  # the ids that each row has read
+        self._lock = threading.Lock()
+
+    @torch.no_grad()
+    def read(self, texts: Sequence[list[int]]) -> Tensor:
+        """The logits after each text, (B, V), float32, on the CPU. A text has 1 to block_size
+        ids."""
+        with self._lock:
+            if not self.use_cache:
+                return torch.cat([self._logits(self._features([text])[:, -1]) for text in texts])
+            self._reserve(len(texts))
+            for row, text in enumerate(texts):
+                self._catch_up(row, text)
+            features = self._feed(0, [text[-1:] for text in texts])
+            return self._logits(features[:, -1])
+
+    @torch.no_grad()
+    def read_ahead(self, text: list[int], guessed: list[int]) -> Tensor:
+        """The logits after a text and after each of the ids guessed to follow it, in one go:
+        (1 + guessed, V). The text has row 0; text and guess have at most block_size ids."""
+        with self._lock:
+            if not self.use_cache:
+                return self._logits(self._features([text + guessed])[0, len(text) - 1 :])
+            self._reserve(1)
+            self._catch_up(0, text)
+            return self._logits(self._feed(0, [text[-1:] + guessed])[0])
+
+    def move(self, source: int, target: int) -> None:
+        """Let the text in one row go on in another."""
+        with self._lock:
+            if self.use_cache and source < len(self._held):
+                self._cache.move(source, target)
+                self._held[target] = list(self._held[source])
+
+    def _reserve(self, rows: int) -> None:
+        there = len(self._held)
+        if rows > there:
+            more = KVCache(self.model.config, rows, self.device, self._dtype)
+            more.keys[:, :there], more.values[:, :there] = self._cache.keys, self._cache.values
+            more.lengths[:there] = self._cache.lengths
+            self._cache = more
+            self._held += [[] for _ in range(rows - there)]
+
+    def _catch_up(self, row: int, text: list[int]) -> None:
+        """Let a row hold all of a text but its last id."""
+        held, wanted = self._held[row], text[:-1]
+        if held != wanted:
+            same = common_prefix(held, wanted)
+            self._cache.cut(row, same)
+            del held[same:]
+            if same < len(wanted):
+                self._feed(row, [wanted[same:]])
+
+    def _feed(self, first: int, ids: list[list[int]]) -> Tensor:
+        """Read ids of several rows, from `first` on: (B, T, C)."""
+        rows = self._cache.rows(first, first + len(ids))
+        features = self._features(ids, rows)
+        self._cache.lengths[first : first + len(ids)] = rows.lengths
+        for row, more in enumerate(ids, first):
+            self._held[row] += more
+        return features
+
+    def _features(self, ids: list[list[int]], cache: KVCache | None = None) -> Tensor:
+        return self.model.features(torch.tensor(ids, device=self.device), cache)
+
+    def _logits(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.model.lm_head(features)
+        return logits.float().cpu()
+
+
+def common_prefix(one: list[int], other: list[int]) -> int:
+    """How many ids two lists begin with in common."""
+    shorter = min(len(one), len(other))
+    if one[:shorter] == other[:shorter]:
+        return shorter
+    return next(i for i in range(shorter) if one[i] != other[i])
