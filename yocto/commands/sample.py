@@ -13,6 +13,7 @@ from yocto.api import Completion, Completions, LanguageModel, make_generator
 from yocto.checkpoint import find_checkpoint
 from yocto.commands.prompts import Prompt, read_prompts
 from yocto.config import SampleConfig
+from yocto.sampling.engine import Engine
 from yocto.utils.progress import Progress, Task
 
 
@@ -22,6 +23,8 @@ def run(config: SampleConfig, progress: Progress) -> Samples:
     lm = LanguageModel.open(path, config.device, config.quantize, progress)
     if config.beam == 1 and "length_penalty" in config.given:
         progress.notice("length_penalty has no effect without --beam")
+    if config.beam > 1 and config.prompt_lookup:
+        progress.notice("prompt_lookup has no effect with --beam")
     return Samples(str(path), lm, read_prompts(config, lm, progress), config, progress)
 
 
@@ -73,6 +76,7 @@ class Samples:
         self._seconds = 0.0  # of making text
         self.prompts = prompts
         self._lm, self._progress = lm, progress
+        self._engine = Engine(lm.model)  # one: the next batch may begin as the last one did
         self._batch: Completions | None = None  # in the making
 
     @property
@@ -138,7 +142,7 @@ class Samples:
             seeds = [None if config.seed is None else config.seed + next(numbers) for _ in prompts]
             self._batch = self._lm.complete(
                 [prompt.ids for prompt in prompts], config, logprobs=config.logprobs,
-                batch_size=config.batch_size,
+                engine=self._engine, batch_size=config.batch_size,
                 generators=[make_generator(seed and seed % 2**63) for seed in seeds],
             )  # fmt: skip
             texts = self._batch.texts
