@@ -645,20 +645,21 @@ def test_ctrl_c_keeps_the_text_that_came(
     at(char_project)
     process = subprocess.Popen(
         [sys.executable, "-m", "yocto", "sample", "--prompt", "the ", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        begun = process.stdout.read(sign)
-        time.sleep(0.05)
+        begun = b""  # unbuffered: what is read too much would be lost
+        while len(begun) < sign and (more := process.stdout.read(sign)):
+            begun += more
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 130, err
-    assert err == "interrupted\n"
-    *whole, last = (begun + out).split("-" * 20 + "\n")
+    assert err == b"interrupted\n"
+    *whole, last = (begun + out).decode().split("-" * 20 + "\n")
     assert [len(text) for text in whole] == [4 + 256 + 1] * len(whole)
     assert last.startswith("the ")
     assert last.endswith("\n")
