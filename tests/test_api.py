@@ -301,6 +301,19 @@ def test_a_trained_model_prefers_text_of_its_corpus(
     assert char_lm.loss(text) < char_lm.loss("🙂" * 100)
 
 
+def test_weights_of_one_byte_cost_less_than_a_hundredth_of_the_loss(
+    char_project: Project, token_project: Project, small_text: Path
+) -> None:
+    text = small_text.read_text(encoding="utf-8")[:3000]
+    for project in (char_project, token_project):
+        exact = yocto.load(project.run)
+        small = yocto.load(project.run, quantize="int8")
+        assert small.loss(text) == pytest.approx(exact.loss(text), rel=0.01)
+        assert small.loss(text) != exact.loss(text)
+        knobs = {"max_new_tokens": 20, "greedy": True}
+        assert small.generate("the", **knobs) == small.generate("the", **knobs)
+
+
 def test_an_empty_text_has_no_loss(lm: LanguageModel) -> None:
     with pytest.raises(TokenizerError, match="empty"):
         lm.loss("")

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from yocto.checkpoint import Run
 from yocto.config import GPTConfig, TrainConfig
 from yocto.dataset.tokens import Tokens
+from yocto.model import linear
 from yocto.model.gpt import GPT
 from yocto.tokenizer.char import CharTokenizer
 from yocto.training.corpus import Corpus
 from yocto.training.outcome import Hooks
 from yocto.training.trainer import Trainer
-from yocto.utils.progress import SilentTask
+from yocto.utils.progress import SilentProgress, SilentTask
 
 WORDS = [
     "the", "a", "river", "mountain", "child", "teacher", "asks", "answers", "who", "what", "knows",
@@ -157,4 +159,13 @@ __all__ = [
     "tiny_corpus",
     "tiny_gpt",
     "train_config",
+    "with_kernels",
 ]
+
+
+def with_kernels(model: GPT, int8: bool = False) -> GPT:
+    """The model, ready for generation with the kernels, however small it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linear, "LEAST_WEIGHTS", 0)
+        linear.for_generation(model, int8, SilentProgress())
+    return model

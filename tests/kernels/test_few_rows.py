@@ -12,14 +12,14 @@ from yocto.kernels.few_rows import LANES, NARROW, TALL, few_rows_float32, few_ro
 SIZES = st.sampled_from([1, 2, 3, 5, TALL, LANES - 1, LANES, LANES + 1, 3 * LANES, 67])
 
 
-def product(x: torch.Tensor, w: torch.Tensor, scale=None, bias=None) -> torch.Tensor:
+def product(x: torch.Tensor, w: torch.Tensor, scale=None, bias=None, onto=0):
     """The kernel's, with a guard behind the result that it must not touch."""
     (n, k), rows = w.shape, len(x)
     y = torch.full((rows * n + 64,), 7.0)
     kernel = few_rows_int8 if w.dtype == torch.int8 else few_rows_float32
     kernel(
         w.data_ptr(), 0 if scale is None else scale.data_ptr(),
-        0 if bias is None else bias.data_ptr(), x.data_ptr(), y.data_ptr(), n, k, rows,
+        0 if bias is None else bias.data_ptr(), x.data_ptr(), y.data_ptr(), n, k, rows, onto,
     )  # fmt: skip
     assert (y[rows * n :] == 7).all()
     return y[: rows * n].view(rows, n)
@@ -60,3 +60,9 @@ def test_a_row_is_the_same_to_the_last_bit_whatever_others_there_are(dtype: torc
     alone = torch.cat([product(row[None], w, scale) for row in x])
     for rows in range(1, len(x) + 1):
         assert torch.equal(product(x[:rows], w, scale), alone[:rows])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 2 * NARROW + 3])
+def test_the_product_is_added_to_what_is_there(rows: int) -> None:
+    w, x = torch.randn(TALL + 1, LANES + 1), torch.randn(rows, LANES + 1)
+    torch.testing.assert_close(product(x, w, onto=1), product(x, w) + 7)

@@ -4,45 +4,32 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import tiny_gpt
+from tiny import tiny_gpt, with_kernels
 
-from yocto.model import linear as linear_module
-from yocto.model.gpt import GPT
 from yocto.model.kv_cache import KVCache
 from yocto.model.linear import MOST_ROWS, Int8Linear, Linear, for_generation
 from yocto.utils.progress import SilentProgress
 
 
-def ready(model: GPT, monkeypatch: pytest.MonkeyPatch, int8: bool = False) -> GPT:
-    """The model with kernels, however small it is."""
-    monkeypatch.setattr(linear_module, "LEAST_WEIGHTS", 0)
-    for_generation(model, int8, SilentProgress())
-    return model
-
-
 @pytest.mark.parametrize("family", ["gpt2", "llama", "qwen3"])  # with and without biases
-def test_the_kernel_gives_torchs_logits_token_by_token(
-    family: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_kernel_gives_torchs_logits_token_by_token(family: str) -> None:
     model = tiny_gpt(family=family, n_kv_head=1, bias=family == "gpt2")
     ids = torch.tensor([[3, 1, 4, 1, 5, 9, 2, 6], [2, 7, 1, 8, 2, 8, 1, 8]])
     with torch.no_grad():
         expected = model(ids)
-        ready(model, monkeypatch)
+        with_kernels(model)
         torch.testing.assert_close(model(ids), expected, rtol=1e-5, atol=1e-5)
         cache = KVCache(model.config, 2)
         steps = [model(ids[:, i : i + 1], cache) for i in range(8)]
     torch.testing.assert_close(torch.cat(steps, dim=1), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_the_kernel_computes_a_few_rows_without_gradients_and_nothing_else(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_kernel_computes_a_few_rows_without_gradients_and_nothing_else() -> None:
     part, calls = Linear(6, 5), []
-    ready(part, monkeypatch)
+    with_kernels(part)
     real = part.kernel
     assert real is not None
-    part.kernel = lambda *args: calls.append(args[-1]) or real(*args)
+    part.kernel = lambda *args: calls.append(args[-2]) or real(*args)
     x = torch.randn(2, 3, 6)
     part(x).sum().backward()
     assert part.weight.grad is not None
@@ -62,12 +49,10 @@ def test_a_small_model_and_one_on_another_device_need_no_kernel() -> None:
     assert model.lm_head.kernel is None
 
 
-def test_every_matrix_but_the_embedding_becomes_one_of_bytes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_every_matrix_but_the_embedding_becomes_one_of_bytes() -> None:
     model = tiny_gpt(tie_weights=True)
     table = model.wte.weight.clone()
-    ready(model, monkeypatch, int8=True)
+    with_kernels(model, int8=True)
     assert not any(isinstance(part, Linear) for part in model.modules())
     assert isinstance(model.lm_head, Int8Linear)
     assert torch.equal(model.wte.weight, table)
@@ -77,13 +62,11 @@ def test_every_matrix_but_the_embedding_becomes_one_of_bytes(
 
 
 @pytest.mark.parametrize("rows", [1, 3, 16, MOST_ROWS + 1])
-def test_bytes_compute_the_same_in_few_rows_and_in_many(
-    rows: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bytes_compute_the_same_in_few_rows_and_in_many(rows: int) -> None:
     part = Linear(33, 21, bias=True)
     part.weight.data[4] = 0  # a row without any weight
     holder = torch.nn.Sequential(part)
-    ready(holder, monkeypatch, int8=True)
+    with_kernels(holder, int8=True)
     (bytes_,) = holder
     x = torch.randn(rows, 33)
     expected = x @ (bytes_.weight.float() * bytes_.scale[:, None]).t() + bytes_.bias

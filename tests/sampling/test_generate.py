@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import tiny_gpt
+from tiny import tiny_gpt, with_kernels
 from transformers import RepetitionPenaltyLogitsProcessor
 
 from yocto.config import FAMILIES, SamplingConfig
@@ -229,13 +229,16 @@ def requests_of(prompts: list[list[int]] = PROMPTS, seed: int = 0, **knobs) -> l
     ("family", "position"), [("gpt2", "learned"), ("llama", "rope"), ("qwen3", "sinusoidal")]
 )
 @pytest.mark.parametrize("knobs", [GREEDY, {"temperature": 1.5, "top_p": 0.9}])
+@pytest.mark.parametrize("kernels", [False, True])
 def test_a_text_is_the_same_alone_and_in_a_batch_with_and_without_cache(
-    family: str, position: str, knobs: dict
+    family: str, position: str, knobs: dict, kernels: bool
 ) -> None:
     model = tiny_gpt(
         family=family, position=position, n_kv_head=1, tie_weights=False, block_size=24
     )
     model.wte.weight.data *= 4
+    if kernels:
+        with_kernels(model)
     knobs = {**knobs, "max_new_tokens": 40}  # past block_size
     together = texts_of(model, requests_of(**knobs))
     assert len({tuple(text) for text in together}) > 10

@@ -1,11 +1,15 @@
 """How long work tells of itself."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from yocto.utils.progress import (
     Progress,
     SilentProgress,
     TqdmProgress,
+    default_progress,
     evaluation_line,
     number,
     training_status,
@@ -84,3 +88,18 @@ def test_a_value_that_is_no_number_is_none(value, expected):
 def test_an_error_inside_a_task_comes_through(progress, capfd):
     with pytest.raises(ValueError, match="inside"), progress.task("counting", 10, "step"):
         raise ValueError("inside")
+
+
+def test_the_library_draws_bars_in_a_notebook_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert isinstance(default_progress(), SilentProgress)
+    for shell, expected in (
+        (None, SilentProgress),
+        (SimpleNamespace(), SilentProgress),  # of a terminal
+        (SimpleNamespace(kernel=1), TqdmProgress),
+    ):
+        ipython = SimpleNamespace(get_ipython=lambda shell=shell: shell)
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+        assert isinstance(default_progress(), expected)

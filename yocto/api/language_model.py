@@ -60,12 +60,16 @@ class LanguageModel:
         device: str = "auto",
         quantize: Literal["none", "int8"] = "none",
         progress: Progress | None = None,
+        tokens: int = 1000,
     ) -> LanguageModel:
-        """Open a checkpoint's folder, to generate with the model. Raises CheckpointError."""
+        """Open a checkpoint's folder, to generate with the model. Raises CheckpointError.
+
+        quantize, tokens: as for_generation has them.
+        """
         checkpoint = Checkpoint.open(path)
         tokenizer = checkpoint.load_tokenizer()
         model = checkpoint.load_model(pick_device(device))
-        for_generation(model, quantize == "int8", progress or SilentProgress())
+        for_generation(model, quantize == "int8", progress or SilentProgress(), tokens)
         return cls(model, tokenizer, checkpoint.documents)
 
     @property

@@ -13,7 +13,7 @@ from yocto.tokenizer.normalize import Normalization
 from yocto.tokenizer.special import separator_of
 from yocto.tokenizer.trainers import make_trainer
 from yocto.tokenizer.word import WordTokenizer
-from yocto.utils.progress import Progress
+from yocto.utils.progress import Progress, default_progress
 
 
 def train_tokenizer(
@@ -32,7 +32,10 @@ def train_tokenizer(
 ) -> BPETokenizer | CharBPETokenizer | WordTokenizer:
     """Learn a tokenizer from texts, which are files, folders, globs or URLs: kind "byte-bpe",
     "char-bpe" or "word". The knobs are those of `yocto train-tokenizer`. Raises ConfigError for a
-    wrong one."""
+    wrong one.
+
+    progress: None draws bars in a notebook, and nothing elsewhere.
+    """
     files = [paths] if isinstance(paths, str | Path) else list(paths)
     trainer = make_trainer(
         TrainTokenizerConfig.from_dict({
@@ -44,4 +47,4 @@ def train_tokenizer(
     )  # fmt: skip
     separator = separator_of(trainer.special_tokens)
     texts = open_texts(files, separator=separator, cuts=trainer.cuts)
-    return trainer.train(texts.parts(), progress, texts.text_size)
+    return trainer.train(texts.parts(), progress or default_progress(), texts.text_size)

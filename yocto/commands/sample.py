@@ -20,7 +20,11 @@ from yocto.utils.progress import Progress, Task
 def run(config: SampleConfig, progress: Progress) -> Samples:
     """Open the checkpoint and the prompts; the texts are made when the result is read."""
     path = find_checkpoint(config.ckpt, Path(config.ckpt_dir))
-    lm = LanguageModel.open(path, config.device, config.quantize, progress)
+    # About how many tokens there will be; nobody has counted the lines of a file yet.
+    texts = config.num_samples * (1 if config.batch_file is None else config.batch_size)
+    lm = LanguageModel.open(
+        path, config.device, config.quantize, progress, config.max_new_tokens * texts
+    )
     if config.beam == 1 and "length_penalty" in config.given:
         progress.notice("length_penalty has no effect without --beam")
     if config.beam > 1 and config.prompt_lookup:

@@ -129,7 +129,7 @@ class GenerateConfig(SamplingConfig):
     ckpt_dir: str = path_knob("checkpoints", "Folder where runs lie.")
     device: str = path_knob("auto", "auto, cpu, cuda, cuda:N or mps.")
     quantize: Literal["none", "int8"] = knob(
-        "none", "int8: weights of one byte each, for less memory and more tokens a second."
+        "none", "Weights of one byte each, with int8: less memory and more tokens a second."
     )
 
 

@@ -4,7 +4,7 @@ torch's product of one row with a matrix moves some 11 GB of weights a second th
 the memory could bring 25: its kernels are made for many rows. Here one sweep over the matrix serves
 all rows, and reads it as it lies in memory.
 
-    y[r, i] = scale[i] * sum over k of w[i, k] x[r, k]  +  bias[i]
+    y[r, i] = scale[i] * sum over k of w[i, k] x[r, k]  +  bias[i]  (+ y[r, i])
 
 A tile is a few rows of w against a few of x: each number of w that is loaded is multiplied with all
 of the tile's rows of x while it is in a register, and each sum has a register of its own.
@@ -22,13 +22,12 @@ a row's result is the same to the last bit, whichever other rows there are.
 # mypy: ignore-errors
 from __future__ import annotations
 
-import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from yocto.kernels.compiler import kernel, mark_cached
+from yocto.kernels.compiler import inlined, kernel, mark_cached
 
 # Without AVX-512 a processor has registers for 8 sums of 8 numbers, with it for 16 of 16.
 _LARGE = bool(binding.get_host_cpu_features().get("avx512f"))
@@ -135,7 +134,7 @@ def _kind(size, lanes=0):
 
 
 @intrinsic
-def _get(typingctx, table, index):
+def get(typingctx, table, index):
     """Number `index` of the float32 numbers at an address."""
 
     def codegen(context, builder, signature, args):
@@ -146,7 +145,7 @@ def _get(typingctx, table, index):
 
 
 @intrinsic
-def _put(typingctx, table, index, value):
+def put(typingctx, table, index, value):
     """Set number `index` of the float32 numbers at an address."""
 
     def codegen(context, builder, signature, args):
@@ -157,18 +156,23 @@ def _put(typingctx, table, index, value):
     return types.void(types.int64, types.int64, types.float32), codegen
 
 
-def _kernel_for(size: int):
-    """The kernel for weights of `size` bytes."""
+def _product_for(size: int):
+    """The product with weights of `size` bytes."""
     one, two, three, four = (_tile(1, rows, size) for rows in (1, 2, 3, 4))
     tall, tall_ahead = _tile(TALL, 4, size), _tile(TALL, 4, size, ahead=True)
 
-    @kernel(types.void, *[types.int64] * 8)
-    def few_rows(w, scales, bias, x, y, n, k, rows):
-        """y (rows, n) = x (rows, k) times w (n, k), transposed; float32 but for w.
+    @inlined
+    def store(y, index, total, scales, bias, i, onto):
+        if scales != 0:
+            total *= get(scales, i)
+        if bias != 0:
+            total += get(bias, i)
+        if onto != 0:
+            total += get(y, index)
+        put(y, index, total)
 
-        Addresses, sizes and the number of rows. scales (n,): 0 where there are none, for float32.
-        bias (n,): 0 where there is none.
-        """
+    @inlined
+    def product(w, scales, bias, x, y, n, k, rows, onto):
         w_row, x_row = k * size, k * 4
         first = 0
         if rows > NARROW:
@@ -180,35 +184,48 @@ def _kernel_for(size: int):
                     else:
                         sums = tall(w + i * w_row, x + r * x_row, k)
                     for a in range(TALL):
-                        scale = np.float32(1) if scales == 0 else _get(scales, i + a)
-                        shift = np.float32(0) if bias == 0 else _get(bias, i + a)
                         for b in range(4):
-                            _put(y, (r + b) * n + i + a, sums[a * 4 + b] * scale + shift)
+                            at = (r + b) * n + i + a
+                            store(y, at, sums[a * 4 + b], scales, bias, i + a, onto)
         for i in range(n):
-            scale = np.float32(1) if scales == 0 else _get(scales, i)
-            shift = np.float32(0) if bias == 0 else _get(bias, i)
             r = 0 if i >= first else rows - rows % 4
             while rows - r >= 4:
                 sums = four(w + i * w_row, x + r * x_row, k)
                 for b in range(4):
-                    _put(y, (r + b) * n + i, sums[b] * scale + shift)
+                    store(y, (r + b) * n + i, sums[b], scales, bias, i, onto)
                 r += 4
             if rows - r == 1:
                 sums = one(w + i * w_row, x + r * x_row, k)
-                _put(y, r * n + i, sums[0] * scale + shift)
+                store(y, r * n + i, sums[0], scales, bias, i, onto)
             elif rows - r == 2:
                 sums = two(w + i * w_row, x + r * x_row, k)
                 for b in range(2):
-                    _put(y, (r + b) * n + i, sums[b] * scale + shift)
+                    store(y, (r + b) * n + i, sums[b], scales, bias, i, onto)
             elif rows - r == 3:
                 sums = three(w + i * w_row, x + r * x_row, k)
                 for b in range(3):
-                    _put(y, (r + b) * n + i, sums[b] * scale + shift)
+                    store(y, (r + b) * n + i, sums[b], scales, bias, i, onto)
 
-    return few_rows
+    return product
 
 
-few_rows_float32 = _kernel_for(4)
-few_rows_int8 = _kernel_for(1)
+product_float32, _product_int8 = _product_for(4), _product_for(1)
+dot = _tile(1, 1, 4)  # of two addresses and a length: (sum,)
+
+
+@kernel(types.void, *[types.int64] * 9)
+def few_rows_float32(w, scales, bias, x, y, n, k, rows, onto):
+    """y (rows, n) = x (rows, k) times w (n, k), transposed; float32, by their addresses.
+
+    scales (n,), bias (n,): 0 where there are none. onto: whether it is added to what y holds.
+    """
+    product_float32(w, scales, bias, x, y, n, k, rows, onto)
+
+
+@kernel(types.void, *[types.int64] * 9)
+def few_rows_int8(w, scales, bias, x, y, n, k, rows, onto):
+    """The same with w of int8."""
+    _product_int8(w, scales, bias, x, y, n, k, rows, onto)
+
 
 mark_cached("few_rows")

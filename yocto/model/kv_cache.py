@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,8 +30,7 @@ class KVCache:
         assert config.n_kv_head is not None
         head_size = config.n_embd // config.n_head
         shape = (config.n_layer, batch_size, config.n_kv_head, config.block_size, head_size)
-        self.keys = torch.zeros(shape, device=device, dtype=dtype)
-        self.values = torch.zeros(shape, device=device, dtype=dtype)
+        self.keys, self.values = (_zeros(shape, device, dtype) for _ in range(2))
         self.lengths = [0] * batch_size
         self._places: tuple[Tensor, Tensor] | None = None  # of ragged texts' next positions
 
@@ -116,3 +116,11 @@ class KVCache:
     def reset(self) -> None:
         """Forget everything."""
         self.lengths = [0] * len(self.lengths)
+
+
+def _zeros(shape: tuple[int, ...], device: torch.device | str, dtype: torch.dtype) -> Tensor:
+    """Zeros; on a CPU memory that the system hands out page by page as it is first written to, so
+    that room which is never used costs nothing."""
+    if torch.device(device).type != "cpu" or dtype != torch.float32:
+        return torch.zeros(shape, device=device, dtype=dtype)
+    return torch.from_numpy(np.zeros(shape, np.float32))

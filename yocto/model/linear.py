@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,11 @@ from yocto.utils.progress import Progress
 
 # For more rows torch's product is faster.
 MOST_ROWS = 32
-# Smaller models lie in the processor's caches, where torch is as fast, and are done before the
-# kernels are loaded.
-LEAST_WEIGHTS = 6_000_000
-# The kernels' order of arguments: addresses of weights, scales, bias, x and y; n, k and rows.
-Kernel = Callable[[int, int, int, int, int, int, int, int], None]
+# With so many weights the kernels are worth half a second to load, and seconds to compile once; of
+# smaller models so many tokens are, where the kernels are compiled.
+LEAST_WEIGHTS, LEAST_TOKENS = 6_000_000, 500
+# The kernels' order of arguments: addresses of weights, scales, bias, x and y; n, k, rows and onto.
+Kernel = Callable[[int, int, int, int, int, int, int, int, int], None]
 
 
 class Linear(nn.Linear):
@@ -76,36 +76,41 @@ def _few_rows(
     kernel(
         weight.data_ptr(), 0 if scale is None else scale.data_ptr(),
         0 if bias is None else bias.data_ptr(), x.data_ptr(), y.data_ptr(),
-        n, k, x.numel() // k,
+        n, k, x.numel() // k, 0,
     )  # fmt: skip
     return y
 
 
-def for_generation(model: nn.Module, int8: bool, progress: Progress) -> None:
+def for_generation(model: nn.Module, int8: bool, progress: Progress, tokens: int = 0) -> None:
     """Get a model ready to compute a few rows at a time.
 
     int8: put an Int8Linear in the place of every Linear; embeddings stay as they are. Otherwise the
-    weights are left alone, and the kernel computes with them, on a CPU, where the model is large
-    enough for that to pay: the kernels take a third of a second to load.
+    weights are left alone, and on a CPU the kernel computes with them, if that pays. tokens: about
+    how many the model will generate.
     """
     linears = [part for part in model.modules() if isinstance(part, Linear)]
-    large = sum(part.weight.numel() for part in linears) >= LEAST_WEIGHTS
     on_cpu = all(part.weight.device.type == "cpu" for part in linears)
-    kernels = _kernels(progress) if on_cpu and (large or int8) else None
+    large = sum(part.weight.numel() for part in linears) >= LEAST_WEIGHTS
+    kernels = _kernels(progress, large or int8, tokens) if on_cpu else None
     if int8:
-        _quantize(model, kernels and kernels.few_rows_int8)
-    elif kernels:
+        _quantize(model, None if kernels is None else kernels.few_rows_int8)
+    elif kernels is not None:
         for part in linears:
             part.kernel = kernels.few_rows_float32
 
 
-def _kernels(progress: Progress) -> Any:
+def _kernels(progress: Progress, worth_compiling: bool, tokens: int) -> ModuleType | None:
     from yocto.kernels.compiler import is_cached
 
-    if not is_cached("few_rows"):
-        progress.say("compiling the kernels for this machine, once: about 5 seconds")
-    from yocto.kernels import few_rows
+    if not (is_cached("few_rows") and is_cached("layers")):
+        if not worth_compiling:
+            return None
+        progress.say("compiling the kernels for this machine, once: about 10 seconds")
+    elif not worth_compiling and tokens < LEAST_TOKENS:
+        return None
+    from yocto.kernels import few_rows, layers
 
+    assert layers  # what a token takes besides the matrices is computed with it
     return few_rows
 
 

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from yocto.model.gpt import GPT
 from yocto.model.kv_cache import KVCache
+from yocto.model.linear import MOST_ROWS
+from yocto.model.step import Step
 
 
 class Engine:
@@ -27,6 +29,7 @@ class Engine:
         self.device, self._dtype = weight.device, weight.dtype
         self._cache = KVCache(model.config, 0)
         self._held: list[list[int]] = []  # the ids that each row has read
+        self._step = Step(model) if use_cache and Step.fits(model) else None
         self._lock = threading.Lock()
 
     @torch.no_grad()
@@ -39,8 +42,7 @@ class Engine:
             self._reserve(len(texts))
             for row, text in enumerate(texts):
                 self._catch_up(row, text)
-            features = self._feed(0, [text[-1:] for text in texts])
-            return self._logits(features[:, -1])
+            return self._logits(self._feed(0, [text[-1:] for text in texts])[:, -1])
 
     @torch.no_grad()
     def read_ahead(self, text: list[int], guessed: list[int]) -> Tensor:
@@ -82,7 +84,10 @@ class Engine:
     def _feed(self, first: int, ids: list[list[int]]) -> Tensor:
         """Read ids of several rows, from `first` on: (B, T, C)."""
         rows = self._cache.rows(first, first + len(ids))
-        features = self._features(ids, rows)
+        if self._step is not None and len(ids[0]) == 1 and len(ids) <= MOST_ROWS:
+            features = self._step.features([one for (one,) in ids], rows)[:, None]
+        else:
+            features = self._features(ids, rows)
         self._cache.lengths[first : first + len(ids)] = rows.lengths
         for row, more in enumerate(ids, first):
             self._held[row] += more

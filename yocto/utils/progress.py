@@ -6,6 +6,7 @@ Layers below the command line never print. They are handed a Progress and say to
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
@@ -164,6 +165,13 @@ class TqdmProgress:
 
         with tqdm(total=total, desc=name, unit=" steps", initial=done) as bar:
             yield _TqdmWatch(bar)
+
+
+def default_progress() -> Progress:
+    """What the library draws its progress with where the caller names nothing: tqdm in a notebook,
+    whose widgets show it; nothing elsewhere, since standard error is the caller's."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return TqdmProgress() if hasattr(shell, "kernel") else SilentProgress()
 
 
 def number(line: Mapping[str, Any], key: str) -> float | None:
