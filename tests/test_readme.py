@@ -150,6 +150,7 @@ def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yoct
         for i in range(30):
             file.write(json.dumps({"body": {"text": make_text(10, i)}}) + "\n")
     (tmp_path / "prompt.txt").write_text("the river", encoding="utf-8")
+    (tmp_path / "prompts.txt").write_text("the river\nthe road\n", encoding="utf-8")
     lines = shown_commands()
     assert len(lines) > 25
     for line in lines:
