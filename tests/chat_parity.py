@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from gpt2_weights import from_gpt2, from_llama
+from gpt2_weights import from_gpt2
+from llama_weights import from_llama
 from tiny import Recorder
 from transformers import (
     GPT2Config,

@@ -16,6 +16,7 @@ from tiny import LETTERS, tiny_gpt
 import yocto
 from yocto.api import Chat, LanguageModel, completion
 from yocto.checkpoint import Run
+from yocto.config import SamplingConfig
 from yocto.errors import ChatError, CheckpointError, ConfigError, TokenizerError
 from yocto.sampling.generate import Generation
 from yocto.sampling.request import Token
@@ -216,6 +217,56 @@ def test_a_model_of_one_document_has_no_end(token_lm: LanguageModel) -> None:
 def test_an_unknown_character_is_named(char_lm: LanguageModel) -> None:
     with pytest.raises(TokenizerError, match="'€'"):
         char_lm.generate("5 €")
+
+
+def test_several_prompts_are_continued_as_each_would_be_alone(lm: LanguageModel) -> None:
+    prompts = ["the ", "", "a river", *["so "] * 17]
+    knobs = {"max_new_tokens": 9, "temperature": 1.0, "ignore_eos": True, "stop": ("e",)}
+    texts = lm.generate(prompts, seed=5, **knobs)
+    assert texts == [lm.generate(p, seed=5 + i, **knobs) for i, p in enumerate(prompts)]
+    assert lm.generate([], **knobs) == []
+
+
+def test_a_bias_moves_the_choice_and_an_unknown_id_is_refused(char_lm: LanguageModel) -> None:
+    (wanted,) = char_lm.tokenizer.encode("r")
+    for knobs in ({}, {"beam": 2}):
+        assert (
+            char_lm.generate("the ", logit_bias={wanted: 100}, max_new_tokens=4, **knobs) == "rrrr"
+        )
+    size = char_lm.model.config.vocab_size
+    with pytest.raises(ConfigError, match=f"the id {size}, but the model knows only"):
+        char_lm.generate("the ", logit_bias={size: 1})
+    with pytest.raises(ConfigError, match="bans them all"):
+        char_lm.generate("the ", logit_bias=dict.fromkeys(range(size), float("-inf")))
+
+
+def test_beam_search_is_one_more_way_to_a_text(lm: LanguageModel) -> None:
+    knobs = {"beam": 3, "max_new_tokens": 20}
+    text = lm.generate("the ", **knobs)
+    assert lm.generate("the ", **knobs) == text
+    assert "".join(lm.stream("the ", **knobs)) == text
+    assert lm.generate("the ", stop=(text[4:7],), **knobs) == text[: text.index(text[4:7])]
+    found = lm.complete([lm.prompt_ids("the ")], SamplingConfig(**knobs), logprobs=0)
+    assert list(found)[-1][0].text == text
+    (made,) = found.texts
+    assert len(made.logprobs) == len(made.ids) <= 20
+    assert made.finish_reason in ("stop", "length")
+
+
+def test_what_is_held_back_comes_when_a_text_is_broken_off(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = token_lm.tokenizer.encode_bytes(b"one two")
+    says(monkeypatch, ids)
+    made = token_lm.complete([[1]], SamplingConfig(stop=("two three",)))
+    for text, _ in made:
+        if len(text.ids) == len(ids):
+            break
+    (text,) = made.texts
+    assert text.text == "one "
+    made.break_off()
+    assert text.text == "one two"
+    assert text.finish_reason is None
 
 
 # ------------------------------------------------------------------------------------------ loss

@@ -250,6 +250,10 @@ def value_strategy(cls: type[Config], f: dataclasses.Field[Any]) -> st.SearchStr
     )
     if f.name == "log":
         values = st.lists(st.sampled_from(["tensorboard", "wandb"]), max_size=3).map(tuple)
+    elif f.name == "logit_bias":
+        values = st.lists(st.sampled_from(["0=1", "262=-5.5", "7=-inf"]), max_size=3).map(tuple)
+    elif f.name == "beam":  # more does not go with the knobs of the draw
+        values = st.just(1)
     elif get_origin(kind) is Literal:
         values = st.sampled_from(get_args(kind))
     elif get_origin(kind) is tuple:
@@ -391,6 +395,48 @@ def test_off_turns_an_optional_knob_off():
 def test_the_settings_that_presets_decide_are_those_in_their_files():
     inside = [set(load_preset(name)) for name in preset_names()]
     assert TrainConfig.from_preset == frozenset.intersection(*map(frozenset, inside))
+
+
+# -------------------------------------------------------------------------------------- sampling
+
+
+def test_biases_are_texts_or_a_table():
+    texts = SamplingConfig(logit_bias=("262=-5", "3=-inf", "262=1.5"))
+    assert texts.biases() == {262: 1.5, 3: -math.inf}
+    for table in ({262: 1.5, 3: -math.inf}, {"262": 1.5, "3": -math.inf}):  # the second as in JSON
+        assert SamplingConfig.from_dict({"logit_bias": table}).biases() == texts.biases()
+    assert SamplingConfig.from_dict({"logit_bias": {}}).biases() == {}
+
+
+@pytest.mark.parametrize(
+    "entry", ["262", "=5", "262=", "x=5", "-1=5", "1.5=5", "5=nan", "5=inf", "5=1001", "5=x", "²=1"]
+)
+def test_a_bias_that_is_none_is_named(entry):
+    with pytest.raises(ConfigError, match="logit_bias ") as caught:
+        SamplingConfig(logit_bias=("1=2", entry))
+    assert repr(entry) in caught.value.message
+    assert "--logit-bias 262=-5" in caught.value.hint
+
+
+@pytest.mark.parametrize("table", [{5: "x"}, {"a": 1}, {-1: 2}, {5: None}, {1.5: 2}])
+def test_a_table_of_biases_that_is_none_is_refused(table):
+    with pytest.raises(ConfigError, match="logit_bias"):
+        SamplingConfig.from_dict({"logit_bias": table})
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"temperature": 0.7}, {"top_k": 3, "top_p": 0.9}, {"greedy": False}]
+)
+def test_beam_search_takes_no_knob_of_the_draw_even_at_its_default(knobs):
+    with pytest.raises(ConfigError, match=" and ".join(knobs)):
+        SamplingConfig.from_dict({"beam": 4, **knobs})
+    SamplingConfig.from_dict({"beam": 1, **knobs})
+    SamplingConfig.from_dict({"beam": 4, "repetition_penalty": 2.0, "length_penalty": 0.0})
+
+
+def test_beam_search_finds_one_text():
+    with pytest.raises(ConfigError, match="the same text each time"):
+        SampleConfig.from_dict({"beam": 2, "num_samples": 2})
 
 
 # ------------------------------------------------------------------------------ presets and depth

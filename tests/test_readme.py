@@ -154,6 +154,7 @@ def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yoct
         for i in range(20):
             file.write(json.dumps({"instruction": make_text(1, i), "output": "The river."}) + "\n")
     (tmp_path / "prompt.txt").write_text("the river", encoding="utf-8")
+    (tmp_path / "prompts.txt").write_text("the river\nthe road\n", encoding="utf-8")
     lines = shown_commands()
     assert len(lines) > 25
     for line in lines:

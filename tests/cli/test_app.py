@@ -131,7 +131,8 @@ def test_json_is_all_that_a_command_writes_to_standard_output(home: Path, yocto)
     assert trained["step"] == trained["max_iters"] == 4
     assert trained["val_loss"] > 0
     sampled = run("sample", "--num-samples", "2", "--max-new-tokens", "5", "--prompt", "the ")
-    assert [text.startswith("the ") for text in sampled["samples"]] == [True, True]
+    assert [one["prompt"] for one in sampled["samples"]] == ["the ", "the "]
+    assert all(one["finish_reason"] in ("stop", "length") for one in sampled["samples"])
     assert sampled["checkpoint"].startswith("checkpoints/token-1/step-")
     quick = run("quickstart", "--text-path", "book.txt", "--mode", "char", "--minutes", "0.01")
     assert quick["training"]["run"] == "checkpoints/quickstart-1"
@@ -500,6 +501,55 @@ def test_samples_are_parted_and_not_streaming_prints_the_same(
     assert yocto(*arguments, "--prompt", "the ", "--seed", "2").stdout != result.stdout
 
 
+def test_a_batch_file_is_continued_line_by_line(at, char_project: Project, yocto) -> None:
+    project = at(char_project)
+    (project.root / "prompts.txt").write_text("the \n\nwho \n", encoding="utf-8")
+    greedy = ["sample", "--greedy", "--max-new-tokens", "8"]
+    result = yocto(*greedy, "--batch-file", "prompts.txt")
+    assert result.exit_code == 0
+    assert result.stderr == "note: 1 empty line of prompts.txt is left out\n"
+    alone = [yocto(*greedy, "--prompt", prompt).stdout for prompt in ("the ", "who ")]
+    assert result.stdout == f"{'-' * 20}\n".join(alone)
+    assert yocto(*greedy, "--batch-file", "-", input="the \nwho \n").stdout == result.stdout
+    both = yocto(*greedy, "--batch-file", "prompts.txt", "--prompt", "a")
+    assert_mistake(both, 2, "--batch-file or --prompt")
+
+
+def test_logprobs_ask_for_json(at, char_project: Project, yocto) -> None:
+    at(char_project)
+    assert_mistake(yocto("sample", "--logprobs", "2"), 2, "--json")
+    found = json.loads(yocto("sample", "--logprobs", "2", "--max-new-tokens", "3", "--json").stdout)
+    assert len(found["samples"][0]["logprobs"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--logit-bias", "262"], ["'262'", "--logit-bias 262=-5"]),
+        (["--logit-bias", "99999=1"], ["the id 99999", "yocto inspect"]),
+        (["--beam", "3", "--top-p", "0.9"], ["top_p can't go with it", "--beam 1"]),
+        (["--beam", "3", "--num-samples", "2"], ["--num-samples or --beam"]),
+        (["--presence-penalty", "3"], ["from -2 to 2"]),
+        (["--logprobs", "21"], ["from 0 to 20"]),
+    ],
+)
+def test_mistakes_in_what_shapes_the_choice_are_told(
+    at, char_project: Project, yocto, arguments: list[str], parts: list[str]
+) -> None:
+    at(char_project)
+    assert_mistake(yocto("sample", *arguments), 2, *parts)
+
+
+def test_beam_search_and_biases_reach_the_model(at, char_project: Project, yocto) -> None:
+    at(char_project)
+    one = yocto("sample", "--beam", "3", "--max-new-tokens", "9")
+    assert one.exit_code == 0
+    assert yocto("sample", "--beam", "3", "--max-new-tokens", "9").stdout == one.stdout
+    assert yocto("sample", "--set", "beam=3", "--max-new-tokens", "9").stdout == one.stdout
+    biased = ["sample", "--logit-bias", "5=1000", "--max-new-tokens", "4", "--json"]
+    assert json.loads(yocto(*biased).stdout)["samples"][0]["ids"] == [5] * 4
+
+
 def test_no_stream_reaches_the_command(at, char_project: Project, yocto, monkeypatch) -> None:
     from yocto.cli import render
 
@@ -507,7 +557,7 @@ def test_no_stream_reaches_the_command(at, char_project: Project, yocto, monkeyp
     writes: list[str] = []
     monkeypatch.setattr(render, "write", writes.append)
     yocto("sample", "--max-new-tokens", "9", "--no-stream")
-    assert len(writes) == 2  # the prompt and the text
+    assert len(writes) == 1
     writes.clear()
     yocto("sample", "--max-new-tokens", "9")
     assert len(writes) == 10
@@ -585,10 +635,46 @@ def test_ctrl_c_saves_the_run_tells_how_to_go_on_and_that_works(
     assert f"going on with checkpoints/char-2 at step {step}" in again.stderr
 
 
-def test_a_reader_that_goes_away_ends_the_command_quietly(at, char_project: Project) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "sign"),
+    [(["--max-new-tokens", "1000000"], 10), (["--num-samples", "99", "--batch-size", "1"], 200)],
+)
+def test_ctrl_c_keeps_the_text_that_came(
+    at, char_project: Project, arguments: list[str], sign: int
+) -> None:
     at(char_project)
     process = subprocess.Popen(
-        [sys.executable, "-m", "yocto", "sample", "--max-new-tokens", "1000000"],
+        [sys.executable, "-m", "yocto", "sample", "--prompt", "the ", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        begun = b""  # unbuffered: what is read too much would be lost
+        while len(begun) < sign and (more := process.stdout.read(sign)):
+            begun += more
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert err == b"interrupted\n"
+    *whole, last = (begun + out).decode().split("-" * 20 + "\n")
+    assert [len(text) for text in whole] == [4 + 256 + 1] * len(whole)
+    assert last.startswith("the ")
+    assert last.endswith("\n")
+    assert len(whole) < 98
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--max-new-tokens", "1000000"], ["--num-samples", "1000000"]]
+)
+def test_a_reader_that_goes_away_ends_the_command_quietly(
+    at, char_project: Project, arguments: list[str]
+) -> None:
+    at(char_project)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "yocto", "sample", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None

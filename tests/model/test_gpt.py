@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from gpt2_weights import from_gpt2, from_llama
+from gpt2_weights import from_gpt2
+from llama_weights import from_llama
 from tiny import randomize, tiny_config, tiny_gpt
 from transformers import (
     GPT2Config,

@@ -6,13 +6,25 @@
 ...     print(piece, end="")
 """
 
+from typing import TYPE_CHECKING, Any
+
 from yocto.api.chat import Chat
 from yocto.api.completion import Completion, Completions
 from yocto.api.language_model import LanguageModel, load
-from yocto.api.tokenizers import train_tokenizer
 from yocto.sampling.request import make_generator
+
+if TYPE_CHECKING:
+    from yocto.api.tokenizers import train_tokenizer
 
 __all__ = [
     "Chat", "Completion", "Completions", "LanguageModel", "load", "make_generator",
     "train_tokenizer",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name != "train_tokenizer":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from yocto.api.tokenizers import train_tokenizer  # only who learns one waits for its imports
+
+    return train_tokenizer

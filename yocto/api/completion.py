@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from yocto.sampling.beam import BeamSearch
 from yocto.sampling.engine import Engine
-from yocto.sampling.generate import Generation
+from yocto.sampling.generate import MOST_TEXTS, Generation
 from yocto.sampling.request import Request, Token
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.stop import StopFilter
@@ -43,11 +44,15 @@ class Completions:
 
     def __init__(
         self, engine: Engine, tokenizer: BaseTokenizer, requests: Sequence[Request],
-        stops: Sequence[str],
+        stops: Sequence[str], batch_size: int = MOST_TEXTS,
     ) -> None:  # fmt: skip
         self.texts = [Completion(list(request.prompt)) for request in requests]
         self._special = frozenset(tokenizer.special_tokens.values())
-        self._tokens = Generation(engine, requests)
+        self._tokens: Generation | BeamSearch
+        if any(request.config.beam > 1 for request in requests):
+            self._tokens = BeamSearch(engine.model, requests)
+        else:
+            self._tokens = Generation(engine, requests, batch_size)
         self._decoders = [tokenizer.stream_decoder(after=r.prompt[-1]) for r in requests]
         self._filters = [StopFilter(stops) for _ in requests]
 
@@ -63,6 +68,11 @@ class Completions:
         for index, text in enumerate(self.texts):
             if text.finish_reason is None:
                 yield text, self._finish(index, "length")
+
+    def break_off(self) -> None:
+        """Let through what was held back as the possible start of a stop string: no more comes."""
+        for text, stops in zip(self.texts, self._filters, strict=True):
+            text.text += stops.finish()
 
     def _grow(self, index: int, piece: str) -> str:
         text, stops = self.texts[index], self._filters[index]

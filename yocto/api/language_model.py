@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -16,10 +17,11 @@ from yocto.chat.roles import END
 from yocto.checkpoint import Checkpoint, find_checkpoint
 from yocto.config import SamplingConfig
 from yocto.dataset.batches import eval_batches
-from yocto.errors import TokenizerError
+from yocto.errors import ConfigError, TokenizerError
 from yocto.model.gpt import GPT
 from yocto.model.linear import for_generation
 from yocto.sampling.engine import Engine
+from yocto.sampling.generate import MOST_TEXTS
 from yocto.sampling.request import Request, make_generators
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.device import pick_device
@@ -106,6 +108,7 @@ class LanguageModel:
         logprobs: int | None = None,
         generators: Sequence[torch.Generator] | None = None,
         engine: Engine | None = None,
+        batch_size: int = MOST_TEXTS,
     ) -> Completions:
         """Continue several prompts at once, which are ids; the text comes as the result is read.
 
@@ -113,12 +116,14 @@ class LanguageModel:
         takes those that end a document or a turn. logprobs: as in Request. generators: one for
         each prompt; None makes them from config.seed, the second of seed + 1 and so on, so that
         each text can be had alone, too. engine: one that has read some of the prompts before.
+        batch_size: most texts that are made at a time.
         """
         ends = self._end_ids if end_ids is None else frozenset(end_ids)
         if config.ignore_eos:
             ends = frozenset()
         if generators is None:
             generators = make_generators(config.seed, len(prompts))
+        self._check_biases(config)
         # Of the special tokens a model may choose only those that end the text.
         banned = sorted(self._special - (self._end_ids if end_ids is None else ends))
         requests = [
@@ -126,7 +131,17 @@ class LanguageModel:
             for ids, generator in zip(prompts, generators, strict=True)
         ]
         engine = engine or Engine(self.model)
-        return Completions(engine, self.tokenizer, requests, (*config.stop, *stop))
+        stops = (*config.stop, *stop)
+        return Completions(engine, self.tokenizer, requests, stops, batch_size)
+
+    def _check_biases(self, config: SamplingConfig) -> None:
+        vocab_size = self.model.config.vocab_size
+        if unknown := [id_ for id_ in config.biases() if id_ >= vocab_size]:
+            raise ConfigError(
+                f"logit_bias names the id {unknown[0]}, but the model knows only those below "
+                f"{vocab_size}",
+                "yocto inspect shows the tokenizer's ids.",
+            )
 
     def stream_ids(
         self, ids: Sequence[int], config: SamplingConfig, stop: Sequence[str] = (), **options: Any
@@ -140,14 +155,28 @@ class LanguageModel:
     def stream(self, prompt: str = "", **knobs: Any) -> Iterator[str]:
         """Text that continues the prompt, piece by piece, the prompt itself left out.
 
-        knobs: those of `yocto sample`: max_new_tokens, temperature, top_k, top_p, min_p,
-        repetition_penalty, stop, greedy, seed, ignore_eos. Raises ConfigError for a wrong one.
+        knobs: those of `yocto sample`: max_new_tokens, temperature, top_k, top_p, min_p, typical_p,
+        repetition_penalty, presence_penalty, frequency_penalty, logit_bias (a table {id: bias} will
+        do), beam, length_penalty, stop, greedy, seed, ignore_eos. Raises ConfigError for a wrong
+        one.
         """
         return self.stream_ids(self.prompt_ids(prompt), SamplingConfig.from_dict(knobs))
 
-    def generate(self, prompt: str = "", **knobs: Any) -> str:
-        """Text that continues the prompt, in one piece; knobs as in `stream`."""
-        return "".join(self.stream(prompt, **knobs))
+    @overload
+    def generate(self, prompt: str = "", **knobs: Any) -> str: ...
+
+    @overload
+    def generate(self, prompt: Sequence[str], **knobs: Any) -> list[str]: ...
+
+    def generate(self, prompt: str | Sequence[str] = "", **knobs: Any) -> str | list[str]:
+        """Text that continues the prompt, in one piece; of several prompts a list, made together.
+        Knobs as in `stream`; the second prompt's seed is seed + 1, and so on."""
+        if isinstance(prompt, str):
+            return "".join(self.stream(prompt, **knobs))
+        ids = [self.prompt_ids(one) for one in prompt]
+        made = self.complete(ids, SamplingConfig.from_dict(knobs))
+        deque(made, maxlen=0)
+        return [text.text for text in made.texts]
 
     def chat(
         self, system_prompt: str = "", max_ctx_tokens: int | None = None, **knobs: Any

@@ -10,7 +10,7 @@ import inspect
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -57,8 +57,8 @@ class Group(TyperGroup):
         return status if isinstance(status, int) else 0
 
 
-def make_app() -> typer.Typer:
-    """The Typer app, made from the table."""
+def make_app(commands: Sequence[Command] = COMMANDS) -> typer.Typer:
+    """The Typer app, made from the table, or from some of its lines."""
     app = typer.Typer(
         name="yocto",
         cls=Group,
@@ -73,7 +73,7 @@ def make_app() -> typer.Typer:
     for name, text in GROUPS.items():
         groups[name] = typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
         app.add_typer(groups[name], name=name)
-    for command in COMMANDS:
+    for command in commands:
         *group, name = command.name.split()
         examples = "\n".join(f"  {example}" for example in command.examples)
         text = f"{command.help}\n\n\b\nExamples:\n{examples}"
@@ -129,7 +129,9 @@ def main() -> None:
             # A terminal may lack what a model writes; files and pipes are UTF-8 on any system.
             encoding = stream.encoding if stream.isatty() else "utf-8"
             stream.reconfigure(encoding=encoding, errors="replace")
-    make_app()()
+    # Making the options of all commands takes a tenth of a second; mostly one is wanted.
+    typed = [c for c in COMMANDS if [c.name] == sys.argv[1:2] and c.name not in GROUPS]
+    make_app(typed or COMMANDS)()
 
 
 def _version(

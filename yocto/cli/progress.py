@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichBars
-from rich.text import Text
-
-from yocto.cli.live import live_view
 from yocto.cli.pace import Pace
 from yocto.utils.progress import (
     Progress,
@@ -26,12 +21,24 @@ from yocto.utils.progress import (
 )
 from yocto.utils.text import duration, without_control
 
+# What draws takes a tenth of a second to import: each part is imported where it is used.
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as RichBars
+    from rich.progress import TaskID
+    from rich.text import Text
+
 PLAIN_INTERVAL = 15.0  # seconds between two plain lines of one task
 MOST_INTERVAL = 300.0  # of a training run that goes on for hours
 
 
 def make_progress(quiet: bool = False) -> Progress:
     """What fits standard error: a dumb terminal can't go back to a line, as a pipe can't."""
+    forced = os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE")
+    if not sys.stderr.isatty() and not forced:  # as Rich sees it, too, once it is imported
+        return QuietProgress(PlainProgress()) if quiet else PlainProgress()
+    from rich.console import Console
+
     console = Console(stderr=True, highlight=False)
     drawn = console.is_terminal and not console.is_dumb_terminal
     progress = RichProgress(console) if drawn else PlainProgress()
@@ -46,10 +53,14 @@ class RichProgress:
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
+        from rich.text import Text
+
         self._print(Text(without_control(text)))
 
     def notice(self, text: str) -> None:
         """Print a line that stands out."""
+        from rich.text import Text
+
         self._print(Text(f"note: {without_control(text)}", style="yellow"))
 
     def _print(self, text: Text) -> None:
@@ -59,6 +70,9 @@ class RichProgress:
     @contextmanager
     def task(self, description: str, total: int | None, unit: str, done: int = 0) -> Iterator[Task]:
         """A bar that goes when it is done."""
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichBars
+
         wide = [BarColumn(bar_width=None), TextColumn("{task.fields[status]}", style="dim")]
         bars = RichBars(
             TextColumn("{task.description}"),
@@ -86,6 +100,8 @@ class RichProgress:
         self, name: str, total: int | None, done: int, past: Sequence[Mapping[str, Any]]
     ) -> Iterator[Watch]:
         """The live view; evaluations and samples stay above it."""
+        from yocto.cli.live import live_view
+
         with live_view(self.console, self.say, name, total, done, past) as watch:
             yield watch
 

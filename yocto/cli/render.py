@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from yocto.config import Config
-from yocto.utils.settings import settings_line
+from yocto.errors import ConfigError
 from yocto.utils.text import without_control
 
 if TYPE_CHECKING:
-    from yocto.commands.sample import Samples
+    from yocto.commands.sample import Sample, Samples
 
 
 def render_result(result: Any, as_json: bool) -> None:
@@ -26,25 +26,61 @@ def render_result(result: Any, as_json: bool) -> None:
 
 
 def render_samples(result: Samples, as_json: bool) -> None:
-    """Print texts while they are made, a line of dashes between two."""
+    """Print texts, a single one while it is made, others when they are whole, with a line of dashes
+    between two. Ctrl-C keeps what came."""
+    if result.config.logprobs is not None and not as_json:
+        raise ConfigError("logprobs are told as JSON only", "Add --json, or leave out --logprobs.")
     if as_json:
-        texts = [result.prompt + "".join(pieces) for pieces in result.texts]
-        print_json({"checkpoint": result.checkpoint, "samples": texts})
-        return
-    for number, pieces in enumerate(result.texts):
-        if number:
+        try:
+            for _ in result.whole():
+                pass
+        except KeyboardInterrupt:
+            print_json(result.to_json())
+            raise
+        print_json(result.to_json())
+    elif result.streams:
+        _stream(result)
+    else:
+        _write_whole(result)
+
+
+def _stream(result: Samples) -> None:
+    pieces, shown = result.pieces(), 0
+    write(result.prompts[0].text)
+    try:
+        for piece in pieces:
+            write(piece)
+            shown += len(piece)
+    except KeyboardInterrupt:
+        for sample in result.rest(0):
+            write(f"{sample.completion.text[shown:]}\n")
+        raise
+    print(flush=True)
+
+
+def _write_whole(result: Samples) -> None:
+    printed = 0
+
+    def show(sample: Sample) -> None:
+        nonlocal printed
+        printed += 1
+        if printed > 1:
             print("-" * 20)
-        write(result.prompt)
-        if result.stream:
-            for piece in pieces:
-                write(piece)
-        else:
-            write("".join(pieces))
-        print(flush=True)
+        write(f"{sample.prompt}{sample.completion.text}\n")
+
+    try:
+        for sample in result.whole():
+            show(sample)
+    except KeyboardInterrupt:
+        for sample in result.rest(printed):
+            show(sample)
+        raise
 
 
 def render_config(config: Config, sources: Mapping[str, str], as_json: bool) -> None:
     """Print settings in the format that --config reads; a comment tells where each comes from."""
+    from yocto.utils.settings import settings_line  # it reads YAML, which takes long to import
+
     values = config.to_dict()
     for name, other in config.alternatives:  # two names for one thing: only what counts
         values.pop(other if values[name] is not None else name)

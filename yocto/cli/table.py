@@ -128,7 +128,9 @@ COMMANDS = [
     Command(
         "sample", SampleConfig,
         "Let a model write.",
-        ("yocto sample --top-p 0.9", 'yocto sample --prompt "Courage is" --num-samples 3'),
+        ("yocto sample --top-p 0.9", 'yocto sample --prompt "Courage is" --num-samples 3',
+         "yocto sample --batch-file prompts.txt --logprobs 3 --json",
+         "yocto sample --beam 4 --max-new-tokens 50"),
         "yocto.cli.render:render_samples",
     ),
     Command(

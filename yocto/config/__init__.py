@@ -4,16 +4,12 @@ from yocto.config.bench import BenchEncodeConfig, BenchTokenizerConfig, BenchTra
 from yocto.config.commands import (
     DEFAULT_TEXT,
     END_OF_TEXT,
-    ChatConfig,
     ConvertTokenizerConfig,
     DownloadConfig,
     EncodeConfig,
-    GenerateConfig,
     InspectConfig,
     PrepareCharConfig,
     QuickstartConfig,
-    SampleConfig,
-    SamplingConfig,
     TextConfig,
     TrainTokenizerConfig,
 )
@@ -30,6 +26,7 @@ from yocto.config.knobs import (
 )
 from yocto.config.model import FAMILIES, GPTConfig, ModelConfig
 from yocto.config.runs import PlotConfig, RunsCompareConfig, RunsConfig
+from yocto.config.sampling import ChatConfig, GenerateConfig, SampleConfig, SamplingConfig
 from yocto.config.scaling import scaled
 from yocto.config.train import LoopConfig, RecipeConfig, TrainConfig, without_effect
 

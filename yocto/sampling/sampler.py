@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from yocto.errors import CheckpointError
 from yocto.sampling.logits import (
+    NEVER,
     apply_min_p,
-    apply_repetition_penalty,
     apply_temperature,
     apply_top_k,
     apply_top_p,
+    apply_typical_p,
+    nucleus,
 )
+from yocto.sampling.penalties import Penalties, check_likeliest
 from yocto.sampling.request import Request, Token
 
 
@@ -28,47 +30,82 @@ class Sampler:
     def __init__(self, request: Request) -> None:
         self.request, self.config = request, request.config
         self.ids = list(request.prompt)
-        self._banned = torch.tensor(request.banned, dtype=torch.int64)
+        self._penalties = Penalties(request)
+        self._greedy = self.config.greedy or self.config.temperature == 0
 
     def choose(self, logits: Tensor) -> Token:
         """The next token from logits (V,), on the CPU, float32; it joins `ids`."""
-        token = Token(self._choose(logits.clone()))
-        self.ids.append(token.id)
-        return token
+        likely = self._penalties.apply(logits)
+        if self._greedy:
+            token_id = int(likely.numpy().argmax())  # a NaN, where there is one
+            check_likeliest(float(likely[token_id]))
+        else:
+            ids, shares = self._filtered(likely)
+            place = draw(shares, self.request.generator)
+            token_id = place if ids is None else int(ids[place])
+        self.ids.append(token_id)
+        self._penalties.count(token_id)
+        return told(token_id, logits, self.request.logprobs)
 
-    def _choose(self, logits: Tensor) -> int:
+    def shares(self, logits: Tensor) -> Tensor:
+        """How likely each token is to come next, (V,), with every knob of the draw."""
+        ids, shares = self._filtered(self._penalties.apply(logits))
+        return shares if ids is None else torch.zeros(len(logits)).index_add(0, ids, shares)
+
+    def _filtered(self, logits: Tensor) -> tuple[Tensor | None, Tensor]:
+        """The ids that may come next in rising order, None for all, and their shares.
+
+        Filters come in transformers' order, each of what the last one kept. Few tokens are left
+        after most, and the work that follows is as short.
+        """
         config = self.config
-        logits[self._banned] = -math.inf
-        if config.repetition_penalty != 1:
-            unique = torch.tensor(sorted(set(self.ids)), dtype=torch.int64)
-            logits = apply_repetition_penalty(logits, unique, config.repetition_penalty)
-        if config.greedy or config.temperature == 0:
-            return int(logits.argmax())
+        top = float(logits.max())
+        check_likeliest(top)
         # With the largest logit at 0, the coldest temperature can't make it infinite.
-        logits = apply_temperature(logits - logits.max(), config.temperature)
-        if config.top_k is not None:
-            logits = apply_top_k(logits, config.top_k)
+        logits, ids = apply_temperature(logits - top, config.temperature), None
+        if config.top_k is not None and config.top_k < len(logits):
+            logits, ids = _keep(apply_top_k(logits, config.top_k), ids)
         if config.top_p < 1:
-            logits = apply_top_p(logits, config.top_p)
+            if (few := nucleus(logits, config.top_p)) is not None:
+                few = few.sort().values
+                logits, ids = logits[few], few if ids is None else ids[few]
+            else:
+                logits, ids = _keep(apply_top_p(logits, config.top_p), ids)
         if config.min_p > 0:
             logits = apply_min_p(logits, config.min_p)
-        probabilities = logits.softmax(dim=-1)
-        if not torch.isfinite(probabilities).all():
-            raise CheckpointError(
-                "what the model computes is not a number: its weights are spoilt",
-                "Use an earlier step of the run (--ckpt takes a step's folder), or train it anew.",
-            )
-        return draw(probabilities, self.request.generator)
+        if config.typical_p < 1:
+            logits = apply_typical_p(logits, config.typical_p)
+        return ids, logits.softmax(dim=-1)
 
 
-def draw(probabilities: Tensor, generator: torch.Generator) -> int:
-    """An id, by one number drawn evenly from 0..1: the first whose share, with those of all ids
-    before it, is above that number. Rounding in the last place, which differs between a text alone
-    and one in a batch, then hardly ever changes what is drawn."""
+def _keep(logits: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The logits that a filter left, and their ids."""
+    kept = torch.from_numpy(np.flatnonzero(logits.numpy() > NEVER))  # torch's takes three times it
+    return logits[kept], kept if ids is None else ids[kept]
+
+
+def told(token_id: int, logits: Tensor, logprobs: int | None) -> Token:
+    """A token with what is to be told of it. logits: (V,), the model's, as no knob has changed
+    them. logprobs: as in Request."""
+    if logprobs is None:
+        return Token(token_id)
+    all_ = logits.log_softmax(dim=-1)
+    top: tuple[tuple[int, float], ...] = ()
+    if logprobs:
+        values, ids = all_.topk(min(logprobs, len(all_)))
+        top = tuple(zip(ids.tolist(), values.tolist(), strict=True))
+    return Token(token_id, float(all_[token_id]), top)
+
+
+def draw(shares: Tensor, generator: torch.Generator) -> int:
+    """A place in shares (n,), by one number drawn evenly from 0..1: the first whose share, with
+    those of all places before it, is above that number. Rounding in the last place, which differs
+    between a text alone and one in a batch, then hardly ever changes what is drawn."""
     at = torch.rand((), dtype=torch.float64, generator=generator)
-    sums = probabilities.double().cumsum(dim=-1)  # (V,)
+    sums = shares.cumsum(dim=-1, dtype=torch.float64)  # (n,)
     chosen = int(torch.searchsorted(sums, at * sums[-1], right=True))
-    return min(chosen, int(probabilities.nonzero()[-1]))
+    # Rounded up, the number may be the whole sum.
+    return chosen if chosen < len(sums) else int(shares.nonzero()[-1])
 
 
 def choose_all(logits: Tensor, samplers: Sequence[Sampler]) -> list[Token]:
