@@ -8,6 +8,9 @@ import pytest
 from conftest import Project
 
 import yocto.api as api
+from yocto.api import completion
+from yocto.sampling.generate import Generation
+from yocto.sampling.request import Token
 
 
 @pytest.fixture
@@ -15,11 +18,16 @@ def chat(yocto, token_project: Project, monkeypatch: pytest.MonkeyPatch):
     """`chat(lines, *flags)`: what is printed when the model answers ` You said N tokens.`"""
     tokenizer = api.load(token_project.run).tokenizer
 
-    def generate(model, prompt, config, **rest) -> Iterator[int]:
-        said = f" {config.temperature:g}: {tokenizer.decode(prompt)!r}"
-        yield from tokenizer.encode_bytes(said.encode())[: config.max_new_tokens]
+    class Echo(Generation):
+        """One text: the temperature and the prompt."""
 
-    monkeypatch.setattr(api, "generate", generate)
+        def __iter__(self) -> Iterator[tuple[int, Token | None]]:
+            (request,) = self.requests
+            said = f" {request.config.temperature:g}: {tokenizer.decode(request.prompt)!r}"
+            for token_id in tokenizer.encode_bytes(said.encode())[: request.config.max_new_tokens]:
+                yield 0, Token(token_id)
+
+    monkeypatch.setattr(completion, "Generation", Echo)
 
     def run(lines: str | bytes, *flags: str) -> str:
         result = yocto("chat", "--ckpt-dir", token_project.checkpoints, *flags, input=lines)
