@@ -6,13 +6,13 @@
 ...     print(piece, end="")
 """
 
-from yocto.api.chat import Chat
+from yocto.api.chat import Answer, Chat
 from yocto.api.completion import Completion, Completions
 from yocto.api.language_model import LanguageModel, load
 from yocto.api.tokenizers import train_tokenizer
 from yocto.sampling.request import make_generator
 
 __all__ = [
-    "Chat", "Completion", "Completions", "LanguageModel", "load", "make_generator",
+    "Answer", "Chat", "Completion", "Completions", "LanguageModel", "load", "make_generator",
     "train_tokenizer",
 ]  # fmt: skip
