@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import string
 
 import pytest
+import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tiny import make_text
@@ -42,8 +42,8 @@ def parsed(text: str) -> tuple[str, list[tuple[str, str]]]:
     before: list[str] = []
     turns: list[tuple[str, list[str]]] = []
     for line in text.splitlines():
-        seen = "".join(c for c in line if c.isprintable() or c.isspace()).strip().lower()
-        match = re.match(r"(user|assistant)\s*:", seen)
+        seen = regex.sub(r"^[\s\p{C}]+|[\s\p{C}]+(?=:)", "", line).lower()
+        match = regex.match("(user|assistant):", seen)
         if match:
             turns.append((match[1], [line.partition(":")[2]]))
         elif turns:
