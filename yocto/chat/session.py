@@ -91,8 +91,7 @@ class ChatSession:
         if not self.messages:
             return 0, 0
         shown, ids = self._newest(self.messages)
-        # The last exchange is shown alone where it is too long: so it would be with another.
-        return len(ids), shown
+        return (len(ids), shown) if len(ids) <= self.max_tokens else (0, 0)
 
     def _ask(self, message: Message, at: int) -> Question:
         ids = self._ids([message])
