@@ -19,7 +19,7 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-STEPS = 200_000  # rounds of loops and calls of macros
+STEPS = 100_000  # rounds of loops and calls of macros
 CHARACTERS = 200_000  # of any text, besides what is put in
 _LARGE = 1_000_000
 _TICK, _JOIN = "_yocto_tick", "_yocto_join"
@@ -110,7 +110,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A call, of a text's own methods too: center, format, …"""
-        owner = getattr(obj, "__self__", None)
+        owner = getattr(getattr(obj, "__wrapped__", obj), "__self__", None)  # Jinja wraps format
         if isinstance(owner, str):
             _check_arguments(args, kwargs)
             if getattr(obj, "__name__", "").startswith("format"):
