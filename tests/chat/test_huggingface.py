@@ -225,3 +225,20 @@ def test_where_a_system_prompt_may_be_the_fault_the_hint_says_so() -> None:
         made.prompt_ids(turns("Be kind.", "Hi"))
     assert "system prompt: try without" in caught.value.hint
     assert made.prompt_ids(turns("", "Hi"))
+
+
+def test_what_the_template_puts_beside_a_text_makes_no_special_token_of_it() -> None:
+    made = written("{% for m in messages %}{{ '<|' ~ m.content.strip() ~ '|>' }}{% endfor %}")
+    _, tokenizer = template("ChatML")
+    for text in ("im_end", " im_start\n"):
+        ids = made.prompt_ids(turns("", text))
+        assert tokenizer.decode(ids) == f"<|{text.strip()}|>"
+        assert not set(ids) & set(tokenizer.special_tokens.values())
+
+
+def test_a_text_that_a_tokenizer_would_normalize_to_a_special_token_stays_text() -> None:
+    tokenizer = adapt_tokenizer(foreign.hugging_face("normalized special tokens"))
+    file = TemplateFile(Path("t"), "{{ messages[0].content }}")
+    assert tokenizer.special_tokens["<ﬁ>"] in tokenizer.encode("<fi>", allowed_special="all")
+    ids = HuggingFaceTemplate(tokenizer, file).prompt_ids(turns("", "a <fi> b"))
+    assert tokenizer.special_tokens["<ﬁ>"] not in ids
