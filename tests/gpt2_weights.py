@@ -1,4 +1,4 @@
-"""transformers' weights as ours."""
+"""transformers' GPT-2 weights as ours."""
 
 from __future__ import annotations
 

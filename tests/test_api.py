@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ from tiny import LETTERS, tiny_gpt
 
 import yocto
 from yocto.api import Chat, LanguageModel, completion
+from yocto.chat.text import harmless
 from yocto.checkpoint import Run
-from yocto.config import SamplingConfig
+from yocto.checkpoint.chat_template import TemplateFile
 from yocto.errors import ChatError, CheckpointError, ConfigError, TokenizerError
 from yocto.sampling.generate import Generation
 from yocto.sampling.request import Token
@@ -367,8 +370,145 @@ def test_an_answer_that_is_broken_off_keeps_what_came(
     chat = token_lm.chat()
     pieces = chat.send("Hi")
     first = next(pieces)
-    pieces.close()  # type: ignore[attr-defined]
-    assert [message.text for message in chat.session.messages] == ["Hi", first.strip()]
+    pieces.close()
+    assert [message.text for message in chat.messages] == ["Hi", first.strip()]
+
+
+def test_an_answer_that_nobody_reads_leaves_no_trace(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = says(monkeypatch, token_lm.tokenizer.encode(" Yes."))
+    chat = token_lm.chat()
+    chat.send("Hi").close()
+    unread = chat.send("So?")
+    assert "".join(chat.send("And?")) == "Yes."
+    unread.close()
+    assert token_lm.tokenizer.decode(prompts[0]) == "User: And?\nAssistant:"
+    assert [message.text for message in chat.messages] == ["And?", "Yes."]
+
+
+def test_a_retry_takes_the_place_of_the_last_answer_and_undo_takes_back_both(
+    token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = token_lm.tokenizer.encode
+    prompts = says(monkeypatch, encode(" One."), encode(" Two."), encode(" Three."), [])
+    chat = token_lm.chat(max_ctx_tokens=48)
+    list(chat.send("a"))
+    for _ in range(3):
+        list(chat.retry())
+    assert prompts[1:] == [prompts[0]] * 3
+    # One that brings nothing takes nothing away.
+    assert [message.text for message in chat.messages] == ["a", "Three."]
+    assert chat.undo() == "a"
+    assert chat.messages == []
+    for act in (chat.undo, chat.retry):
+        with pytest.raises(ChatError, match="nothing has been said"):
+            act()
+
+
+def test_an_answer_has_figures(token_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = token_lm.tokenizer.encode(" Yes, it does.")
+    end = token_lm.tokenizer.end_id
+    assert end is not None
+    prompts = says(monkeypatch, [*ids, end], ids)
+    chat = token_lm.chat(max_new_tokens=4)
+    assert chat.last is None
+    list(chat.send("Hi"))
+    assert chat.last is not None
+    assert (chat.last.tokens, chat.last.finish_reason) == (4, "length")
+    assert (chat.last.prompt_tokens, chat.last.shown) == (len(prompts[0]), 1)
+    assert chat.last.first_seconds is not None
+    assert 0 < chat.last.first_seconds <= chat.last.seconds
+    assert chat.last.tokens_per_second == pytest.approx(4 / chat.last.seconds)
+    chat.set(max_new_tokens=50)
+    list(chat.retry())
+    assert (chat.last.tokens, chat.last.finish_reason) == (len(ids), "length")
+
+
+def test_a_conversation_is_saved_and_goes_on_elsewhere(lm: LanguageModel, tmp_path: Path) -> None:
+    file = tmp_path / "chat.json"
+    chat = lm.chat("Be kind.", seed=3, max_new_tokens=6, ignore_eos=True, temperature=1.0)
+    list(chat.send("so"))
+    chat.save(file)
+    other = lm.chat(seed=9)
+    other.load(file)
+    assert other.messages == chat.messages
+    assert (other.system_prompt, other.knobs()) == ("Be kind.", chat.knobs())
+    again = lm.chat()
+    again.load(str(file))
+    assert "".join(other.send("a")) == "".join(again.send("a"))  # by the seed in the file
+
+
+@pytest.mark.parametrize("knobs", ['{"temperature": -1}', '{"colour": 1}', '{"stop": [5]}'])
+def test_a_file_with_wrong_knobs_changes_nothing(
+    lm: LanguageModel, tmp_path: Path, knobs: str
+) -> None:
+    file = tmp_path / "chat.json"
+    chat = lm.chat("Be kind.", temperature=0.5)
+    chat.save(file)
+    file.write_text(re.sub(r'"knobs": \{.*?\}', f'"knobs": {knobs}', file.read_text(), flags=re.S))
+    other = lm.chat("Be brief.", temperature=0.9)
+    with pytest.raises(ChatError, match="is damaged"):
+        other.load(file)
+    assert (other.system_prompt, other.knobs()["temperature"]) == ("Be brief.", 0.9)
+
+
+def test_warming_up_changes_nothing(lm: LanguageModel) -> None:
+    chats = [lm.chat(seed=5, max_new_tokens=5, temperature=1.0) for _ in range(2)]
+    chats[0].warm_up()
+    assert chats[0].last is None
+    assert chats[0].messages == []
+    one, other = ("".join(chat.send("so")) for chat in chats)
+    assert one == other
+
+
+def test_a_checkpoints_own_template_comes_first(
+    token_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = token_project.copy_to(tmp_path)
+    source = "{% for m in messages %}<{{ m.role }}> {{ m.content }} {{ eos_token }}{% endfor %}"
+    for step in project.run.glob("step-*"):
+        (step / "chat_template.jinja").write_text(source)
+    lm = yocto.load(project.run)
+    prompts = says(monkeypatch, lm.tokenizer.encode(" Yes."))
+    assert "".join(lm.chat().send("<|endoftext|>")) == "Yes."
+    end = lm.tokenizer.end_id
+    assert lm.tokenizer.decode(prompts[0]) == "<user> <|endoftext|> <|endoftext|>"
+    assert prompts[0].count(end) == 1
+    assert prompts[0][-1] == end
+
+
+@pytest.mark.parametrize(("own_template", "count"), [(False, 500), (True, 150)])
+def test_in_a_long_chat_no_turn_is_cut_and_memory_stays_flat(
+    token_lm: LanguageModel, own_template: bool, count: int
+) -> None:
+    source = (
+        "{% for m in messages %}{{ '\\n' ~ m.role }}: {{ m.content }}{% endfor %}"
+        "{{ '\\nassistant:' }}"
+    )
+    clean = str if own_template else harmless
+    file = TemplateFile(Path("t"), source) if own_template else None
+    lm = LanguageModel(token_lm.model, token_lm.tokenizer, 40, file)
+    chat = lm.chat("Be so.", max_new_tokens=3, seed=1, ignore_eos=True, max_ctx_tokens=45)
+    said: list[tuple[str, str]] = []
+    sizes = []
+    tracemalloc.start()
+    for i in range(count):
+        question = f"{i} " + "road " * (i % 5)
+        pending = chat.session.ask(question)
+        text = lm.tokenizer.decode(pending.ids)
+        turns = re.split(r"\n(?=user:|assistant:)", text, flags=re.IGNORECASE)
+        whole = [line for pair in said[len(said) - pending.shown + 1 :] for line in pair]
+        assert [t.partition(":")[2].strip() for t in turns[1:]] == [*whole, question.strip(), ""]
+        assert len(pending.ids) <= 45
+        list(chat.send(question))
+        if len(chat.messages) > 2 * len(said):
+            said.append((question.strip(), clean(chat.messages[-1].text)))
+        if i % 50 == 49:
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert len(said) > 0.8 * count
+    assert max(b - a for a, b in itertools.pairwise(sizes)) < 200_000
 
 
 def test_a_message_longer_than_the_context_is_refused_at_once(lm: LanguageModel) -> None:

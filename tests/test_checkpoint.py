@@ -495,3 +495,72 @@ def test_a_trainer_state_that_cannot_be_read_tells_no_checksum(step: Path, data)
     if data is not None:
         (step / "trainer.pt").write_bytes(data)
     assert Checkpoint.read(step).corpus() is None
+
+
+# --------------------------------------------------------------------------------- chat templates
+
+
+def put(folder: Path, **files: str) -> None:
+    """Write files; name_ext=text."""
+    for name, text in files.items():
+        stem, _, ending = name.rpartition("_")
+        (folder / f"{stem}.{ending}").write_text(text, encoding="utf-8")
+
+
+def test_a_checkpoint_without_a_chat_template_has_none(step: Path) -> None:
+    assert Checkpoint.open(step).chat_template() is None
+    put(step, tokenizer_config_json='{"bos_token": "<s>"}')
+    assert Checkpoint.open(step).chat_template() is None
+
+
+def test_a_chat_template_is_read_with_the_tokens_it_may_name_and_the_ids_of_the_end(
+    step: Path,
+) -> None:
+    put(
+        step,
+        tokenizer_config_json='{"chat_template": "old", "bos_token": {"content": "<s>"}, '
+        '"eos_token": "</s>", "pad_token": null}',
+        generation_config_json='{"eos_token_id": [1, 2, "x", -1, true]}',
+    )
+    made = Checkpoint.open(step).chat_template()
+    assert made is not None
+    assert (made.path.name, made.source) == ("tokenizer_config.json", "old")
+    assert made.tokens == {"bos_token": "<s>", "eos_token": "</s>"}
+    assert made.end_ids == {1, 2}
+    put(step, chat_template_jinja="né", generation_config_json='{"eos_token_id": 7}')
+    made = Checkpoint.open(step).chat_template()
+    assert made is not None
+    assert (made.path.name, made.source, made.end_ids) == ("chat_template.jinja", "né", {7})
+    assert made.tokens["eos_token"] == "</s>"
+
+
+def test_of_several_chat_templates_the_default_one_counts(step: Path) -> None:
+    named = [{"name": "tools", "template": "t"}, {"name": "default", "template": "d"}]
+    put(step, tokenizer_config_json=json.dumps({"chat_template": named}))
+    made = Checkpoint.open(step).chat_template()
+    assert made is not None
+    assert made.source == "d"
+    put(step, tokenizer_config_json=json.dumps({"chat_template": named[:1]}))
+    assert Checkpoint.open(step).chat_template() is None
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"tokenizer_config_json": "{"},
+        {"tokenizer_config_json": "[]"},
+        {"tokenizer_config_json": '{"chat_template": 5}'},
+        {"chat_template_jinja": "a", "generation_config_json": "5"},
+    ],
+)
+def test_a_damaged_chat_template_is_told_by_name(step: Path, files: dict[str, str]) -> None:
+    put(step, **files)
+    name = list(files)[-1].replace("_json", ".json")
+    with pytest.raises(CheckpointError, match=name):
+        Checkpoint.open(step).chat_template()
+
+
+def test_a_chat_template_that_is_no_utf8_is_told_by_name(step: Path) -> None:
+    (step / "chat_template.jinja").write_bytes(b"\xff")
+    with pytest.raises(CheckpointError, match=r"chat_template\.jinja"):
+        Checkpoint.open(step).chat_template()

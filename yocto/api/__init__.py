@@ -8,7 +8,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from yocto.api.chat import Chat
+from yocto.api.chat import Answer, Chat
 from yocto.api.completion import Completion, Completions
 from yocto.api.language_model import LanguageModel, load
 from yocto.sampling.request import make_generator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from yocto.api.tokenizers import train_tokenizer
 
 __all__ = [
-    "Chat", "Completion", "Completions", "LanguageModel", "load", "make_generator",
+    "Answer", "Chat", "Completion", "Completions", "LanguageModel", "load", "make_generator",
     "train_tokenizer",
 ]  # fmt: skip
 

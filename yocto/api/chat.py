@@ -3,20 +3,59 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yocto.chat.session import ChatSession
-from yocto.chat.template import stop_strings
-from yocto.config import SamplingConfig
+from yocto.chat.conversation import Conversation, load_conversation, save_conversation
+from yocto.chat.roles import Message
+from yocto.chat.session import ChatSession, Question
+from yocto.config import SamplingConfig, knobs
+from yocto.errors import ChatError, ConfigError
 from yocto.sampling.request import make_generator
 
 if TYPE_CHECKING:
     from yocto.api.language_model import LanguageModel
 
 
+@dataclass
+class Answer:
+    """Figures of an answer; they grow while it is made.
+
+    prompt_tokens: what the model was shown, of which `shown` exchanges, this one included. tokens:
+    those made. seconds: since the message was sent; first_seconds: until the first text came.
+    finish_reason: as in Completion.
+    """
+
+    prompt_tokens: int
+    shown: int
+    tokens: int = 0
+    seconds: float = 0.0
+    first_seconds: float | None = None
+    finish_reason: str | None = None
+
+    @property
+    def tokens_per_second(self) -> float:
+        """The speed, reading the prompt included."""
+        return self.tokens / self.seconds if self.seconds > 0 else 0.0
+
+
 class Chat:
-    """A conversation with a model: `send` a message, get the answer as it is made."""
+    """A conversation with a model: `send` a message, get the answer as it is made.
+
+    >>> import yocto
+    >>> lm = yocto.load("checkpoints/token-1")                        # doctest: +SKIP
+    >>> chat = lm.chat("Be brief.", temperature=0.5)                   # doctest: +SKIP
+    >>> for piece in chat.send("What is courage?"):                    # doctest: +SKIP
+    ...     print(piece, end="", flush=True)
+    >>> chat.last.tokens_per_second                                    # doctest: +SKIP
+    >>> better = "".join(chat.retry())                                 # doctest: +SKIP
+    >>> chat.save("courage.json")                                      # doctest: +SKIP
+
+    last: figures of the last answer, None before the first.
+    """
 
     def __init__(
         self,
@@ -29,36 +68,127 @@ class Chat:
         self.config = config
         limit = max_ctx_tokens or max(1, lm.block_size * 2 // 3)
         self.session = ChatSession(
-            lambda text: lm.tokenizer.encode(text, allowed_special="none"),
-            min(limit, lm.block_size), system_prompt, lm.block_size,
-        )  # fmt: skip
+            lm.template, min(limit, lm.block_size), system_prompt, lm.block_size
+        )
+        self.last: Answer | None = None
         self._generator = make_generator(config.seed)
 
-    def set(self, **knobs: Any) -> None:
-        """Change sampling knobs for the messages to come. Raises ConfigError for a wrong one."""
-        checked = SamplingConfig.from_dict(knobs)
-        self.config = dataclasses.replace(self.config, **{k: getattr(checked, k) for k in knobs})
-        if "seed" in knobs:
-            self._generator = make_generator(self.config.seed)
+    # ------------------------------------------------------------------------------- messages
+
+    @property
+    def messages(self) -> list[Message]:
+        """The conversation: questions and their answers in turns."""
+        return list(self.session.messages)
+
+    @property
+    def system_prompt(self) -> str:
+        """The text that stays before the conversation; "" for none."""
+        return self.session.system_prompt
+
+    @system_prompt.setter
+    def system_prompt(self, text: str) -> None:
+        self.session.system_prompt = text
 
     def send(self, message: str) -> Generator[str, None, None]:
         """The answer, piece by piece; it joins the conversation when it ends or is broken off.
 
         Raises ChatError at once when the message is longer than the context.
         """
-        return self._answer(self.session.ask(message))
+        start = time.perf_counter()
+        return self._answer(self.session.ask(message), start)
 
-    def _answer(self, ids: list[int]) -> Generator[str, None, None]:
-        stops = stop_strings(knows_end_token=self.lm.end_id is not None)
+    def retry(self) -> Generator[str, None, None]:
+        """Another answer to the last message, as in `send`; it takes the place of the last one.
+        Raises ChatError at once where there is none."""
+        start = time.perf_counter()
+        return self._answer(self.session.retry(), start)
+
+    def undo(self) -> str:
+        """Take back the last message and its answer; returns the message. Raises ChatError where
+        there is none."""
+        return self.session.undo().text
+
+    def reset(self) -> None:
+        """Forget the conversation; the system prompt stays."""
+        self.session.reset()
+
+    def _answer(self, question: Question, start: float) -> Generator[str, None, None]:
+        template = self.session.template
+        completions = self.lm.complete(
+            [question.ids], self.config, stop=template.stop, end_ids=template.end_ids,
+            generators=[self._generator],
+        )  # fmt: skip
+        (text,) = completions.texts
+        figures = self.last = Answer(len(question.ids), question.shown)
         said = ""
         try:
-            for piece in self.lm.stream_ids(ids, self.config, stops, generators=[self._generator]):
+            for _, piece in completions:
                 fresh = piece if said else piece.lstrip()
                 said += fresh
+                self._measure(figures, text.ids, text.finish_reason, start, bool(said))
                 if fresh:
                     yield fresh
         finally:
+            self._measure(figures, text.ids, text.finish_reason, start, bool(said))
             if said.strip():
-                self.session.answer(said.strip())
-            else:
-                self.session.take_back()
+                self.session.answer(question, said.strip())
+
+    @staticmethod
+    def _measure(
+        answer: Answer, ids: list[int], reason: str | None, start: float, begun: bool
+    ) -> None:
+        answer.tokens, answer.finish_reason = len(ids), reason
+        answer.seconds = time.perf_counter() - start
+        if begun and answer.first_seconds is None:
+            answer.first_seconds = answer.seconds
+
+    # ------------------------------------------------------------------------- knobs and files
+
+    def set(self, **changes: Any) -> None:
+        """Change sampling knobs for the messages to come. Raises ConfigError for a wrong one."""
+        checked = SamplingConfig.from_dict(changes)
+        self.config = dataclasses.replace(self.config, **{k: getattr(checked, k) for k in changes})
+        if "seed" in changes:
+            self._generator = make_generator(self.config.seed)
+
+    def knobs(self) -> dict[str, Any]:
+        """The sampling knobs, as `set` takes them."""
+        values = self.config.to_dict()
+        return {f.name: values[f.name] for f in knobs(SamplingConfig)}
+
+    def save(self, path: str | Path) -> None:
+        """Write the conversation to a file (JSON): system prompt, messages and knobs. Raises
+        ChatError where a file of another sort lies there."""
+        conversation = Conversation(self.system_prompt, self.messages, self.knobs())
+        save_conversation(Path(path).expanduser(), conversation)
+
+    def load(self, path: str | Path) -> None:
+        """Go on with a conversation that `save` wrote, by any model. Raises ChatError, and changes
+        nothing, where the file holds none."""
+        conversation = load_conversation(Path(path).expanduser())
+        try:
+            self.set(**SamplingConfig.checked(conversation.knobs))
+        except ConfigError as error:
+            raise ChatError(f"{path} is damaged: {error.message}", error.hint) from error
+        self.session.system_prompt = conversation.system_prompt
+        self.session.replace(conversation.messages)
+
+    # -------------------------------------------------------------------------------- figures
+
+    def used(self) -> tuple[int, int, int]:
+        """How many tokens of the conversation the model would be shown by now, how many there may
+        be, and how many exchanges that is."""
+        tokens, shown = self.session.used()
+        return tokens, self.session.max_tokens, shown
+
+    def warm_up(self) -> None:
+        """Do what the first message would wait for: what is loaded and built when it is first
+        needed. The conversation, its figures and its seed know nothing of it."""
+        template = self.session.template
+        try:
+            ids = template.prompt_ids([Message("user", "a")])
+        except Exception:  # an odd vocabulary or template: a message of the user's will tell
+            return
+        config = SamplingConfig(max_new_tokens=2, ignore_eos=True, seed=0)
+        for _ in self.lm.complete([ids], config, end_ids=template.end_ids):
+            pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -14,7 +15,9 @@ import torch.nn.functional as F
 from yocto.api.chat import Chat
 from yocto.api.completion import Completions
 from yocto.chat.roles import END
+from yocto.chat.template import Template, template_for
 from yocto.checkpoint import Checkpoint, find_checkpoint
+from yocto.checkpoint.chat_template import TemplateFile
 from yocto.config import SamplingConfig
 from yocto.dataset.batches import eval_batches
 from yocto.errors import ConfigError, TokenizerError
@@ -41,13 +44,21 @@ def load(
 class LanguageModel:
     """A trained GPT with its tokenizer.
 
-    documents: how many the model learnt from; with one, it never saw an end token.
+    documents: how many the model learnt from; with one, it never saw an end token. chat_template:
+    how the model wants conversations written, where its checkpoint says so.
     """
 
-    def __init__(self, model: GPT, tokenizer: BaseTokenizer, documents: int = 1) -> None:
+    def __init__(
+        self,
+        model: GPT,
+        tokenizer: BaseTokenizer,
+        documents: int = 1,
+        chat_template: TemplateFile | None = None,
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.documents = documents
+        self.chat_template = chat_template
         self._special = frozenset(tokenizer.special_tokens.values())
         # A document, or the turn of a fine-tuned model.
         ends = (tokenizer.end_id, tokenizer.special_tokens.get(END))
@@ -70,12 +81,18 @@ class LanguageModel:
         tokenizer = checkpoint.load_tokenizer()
         model = checkpoint.load_model(pick_device(device))
         for_generation(model, quantize == "int8", progress or SilentProgress(), tokens)
-        return cls(model, tokenizer, checkpoint.documents)
+        return cls(model, tokenizer, checkpoint.documents, checkpoint.chat_template())
 
     @property
     def block_size(self) -> int:
         """The most tokens that the model sees."""
         return self.model.config.block_size
+
+    @cached_property
+    def template(self) -> Template:
+        """How conversations are written for this model: by the checkpoint's chat template, with
+        role tokens, or as lines of text. Raises ChatError for a template that is none."""
+        return template_for(self.tokenizer, self.documents, self.chat_template)
 
     @property
     def end_id(self) -> int | None:
@@ -181,7 +198,11 @@ class LanguageModel:
     def chat(
         self, system_prompt: str = "", max_ctx_tokens: int | None = None, **knobs: Any
     ) -> Chat:
-        """A conversation; knobs as in `stream`.
+        """A conversation, with `send`, `retry`, `undo`, `save` and `load`; knobs as in `stream`.
+
+        >>> chat = lm.chat("Be brief.", temperature=0.5, seed=1)       # doctest: +SKIP
+        >>> "".join(chat.send("What is courage?"))                     # doctest: +SKIP
+        'Courage is fear that has said its prayers.'
 
         max_ctx_tokens: most tokens of it that the model is shown; the default leaves a third of the
         context to the answer.

@@ -1,1 +1,1 @@
-"""Conversations: templates and turns, no input or output."""
+"""Conversations: how models want them written, their turns, and the files they are kept in."""

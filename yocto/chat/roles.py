@@ -53,3 +53,19 @@ def conversation_ids(
 def answer_start(tokenizer: BaseTokenizer) -> int:
     """The id after which the model answers."""
     return tokenizer.special_tokens[ROLE["assistant"]]
+
+
+class RoleTemplate:
+    """Turns between role tokens, as `conversation_ids` writes them for training."""
+
+    stop: tuple[str, ...] = ()
+
+    def __init__(self, tokenizer: BaseTokenizer) -> None:
+        self._tokenizer = tokenizer
+        ends = (tokenizer.end_id, tokenizer.special_tokens[END])
+        self.end_ids = frozenset(id_ for id_ in ends if id_ is not None)
+
+    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+        """The ids that the model continues."""
+        ids, _ = conversation_ids(self._tokenizer, messages)
+        return [*ids, answer_start(self._tokenizer)]

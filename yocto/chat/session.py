@@ -2,40 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from yocto.chat.roles import Message
-from yocto.chat.template import render
+from yocto.chat.template import Template
 from yocto.errors import ChatError
 
 
-class ChatSession:
-    """Keeps all turns; trims what the model sees by whole turns, the oldest first.
+@dataclass(frozen=True)
+class Question:
+    """A message that waits for its answer. ids: what the model continues. at: how many messages
+    stand before it in the conversation; `shown`: how many exchanges the ids hold, this one too."""
 
-    encode: text -> ids. max_tokens: most ids of conversation, the system prompt included. most:
-    what max_tokens may be at the highest.
+    message: Message
+    ids: list[int]
+    at: int
+    shown: int
+
+
+class ChatSession:
+    """Keeps all turns; trims what the model sees by whole exchanges, the oldest first.
+
+    A question joins `messages` together with its answer, so that they always alternate.
+    max_tokens: most ids of conversation, the system prompt included. most: what max_tokens may be
+    at the highest.
     """
 
     def __init__(
-        self,
-        encode: Callable[[str], list[int]],
-        max_tokens: int,
-        system_prompt: str = "",
-        most: int = 1 << 30,
+        self, template: Template, max_tokens: int, system_prompt: str = "", most: int = 1 << 30
     ) -> None:
-        self.encode = encode
+        self.template = template
         self.max_tokens = max_tokens
         self.most = most
         self.system_prompt = system_prompt
         self.messages: list[Message] = []
+        self._pending: Question | None = None
+        self._shown = 1  # exchanges, the last time: where the search for their number begins
 
-    def ask(self, text: str) -> list[int]:
-        """Add a user's message; returns the ids that the model continues.
+    # ----------------------------------------------------------------------------------- turns
 
-        Raises ChatError, and adds nothing, when the message alone is longer than max_tokens.
+    def ask(self, text: str) -> Question:
+        """A user's message, and the ids that the model continues.
+
+        Raises ChatError, and changes nothing, when the message alone is longer than max_tokens.
         """
-        message = Message("user", text)
-        ids = self.encode(render([message], self.system_prompt))
+        return self._ask(Message("user", text), len(self.messages))
+
+    def retry(self) -> Question:
+        """The last message once more; the next answer takes the place of the one it had. Raises
+        ChatError where there is none."""
+        self._need_exchange()
+        return self._ask(self.messages[-2], len(self.messages) - 2)
+
+    def answer(self, question: Question, text: str) -> None:
+        """Add a question and its answer; one that others have come after counts no more."""
+        if question is self._pending:
+            self.messages[question.at :] = [question.message, Message("assistant", text)]
+            self._pending = None
+
+    def undo(self) -> Message:
+        """Take back the last exchange; returns its question. Raises ChatError where there is
+        none."""
+        self._need_exchange()
+        question, _ = self.messages[-2:]
+        self.replace(self.messages[:-2])
+        return question
+
+    def reset(self) -> None:
+        """Forget all turns; the system prompt stays."""
+        self.replace([])
+
+    def replace(self, messages: Iterable[Message]) -> None:
+        """Go on from other turns: questions and answers in turns."""
+        self.messages = list(messages)
+        assert [m.role for m in self.messages] == ["user", "assistant"] * (len(self.messages) // 2)
+        self._pending = None
+
+    def _need_exchange(self) -> None:
+        if not self.messages:
+            raise ChatError("nothing has been said yet", "Write a message first.")
+
+    # ---------------------------------------------------------------------- what the model sees
+
+    def used(self) -> tuple[int, int]:
+        """How many tokens the conversation so far takes, and how many of its exchanges that is: as
+        many of the newest as fit."""
+        if not self.messages:
+            return 0, 0
+        shown, ids = self._newest(self.messages)
+        return (len(ids), shown) if len(ids) <= self.max_tokens else (0, 0)
+
+    def _ask(self, message: Message, at: int) -> Question:
+        ids = self._ids([message])
         if len(ids) > self.max_tokens:
             raise ChatError(
                 f"the message is {len(ids)} tokens long with what surrounds it, and the model is "
@@ -43,24 +102,31 @@ class ChatSession:
                 "Say it in fewer words"
                 + (", or raise --max-ctx-tokens." if self.max_tokens < self.most else "."),
             )
-        messages = [*self.messages, message]
-        # One exchange (a question and its answer) after the other goes, until the rest fits.
-        for start in range(0, len(messages), 2):
-            ids = self.encode(render(messages[start:], self.system_prompt))
-            if len(ids) <= self.max_tokens:
-                break
-        self.messages.append(message)
-        return ids
+        shown, ids = self._newest([*self.messages[:at], message])
+        self._pending = Question(message, ids, at, shown)
+        return self._pending
 
-    def answer(self, text: str) -> None:
-        """Add the assistant's message."""
-        self.messages.append(Message("assistant", text))
+    def _newest(self, messages: list[Message]) -> tuple[int, list[int]]:
+        """The largest number of newest exchanges whose ids fit, and those.
 
-    def take_back(self) -> None:
-        """Remove a question that got no answer, so that turns go on alternating."""
-        if self.messages and self.messages[-1].role == "user":
-            self.messages.pop()
+        Found from the number of the last time, up or down: that is one more at most, as a rule, and
+        what doesn't fit is never written out whole.
+        """
+        total = (len(messages) + 1) // 2
 
-    def reset(self) -> None:
-        """Forget all turns; the system prompt stays."""
-        self.messages.clear()
+        def ids_of(count: int) -> list[int]:
+            return self._ids(messages[2 * (total - count) :])
+
+        count = max(1, min(self._shown + 1, total))
+        ids = ids_of(count)
+        while count > 1 and len(ids) > self.max_tokens:
+            count -= 1
+            ids = ids_of(count)
+        while count < total and len(more := ids_of(count + 1)) <= self.max_tokens:
+            count, ids = count + 1, more
+        self._shown = count
+        return count, ids
+
+    def _ids(self, messages: list[Message]) -> list[int]:
+        system = [Message("system", self.system_prompt)] if self.system_prompt.strip() else []
+        return self.template.prompt_ids([*system, *messages])

@@ -1,35 +1,46 @@
-"""Messages as the text that a base model continues: lines of `User: …` and `Assistant: …`."""
+"""What a conversation looks like to a model: the checkpoint decides."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from yocto.chat.roles import Message
+from yocto.chat.roles import Message, RoleTemplate, has_roles
+from yocto.chat.text import TextTemplate
+from yocto.checkpoint.chat_template import TemplateFile
+from yocto.tokenizer.base import BaseTokenizer
 
-USER = "User:"
-ASSISTANT = "Assistant:"
 
+class Template(Protocol):
+    """Messages as ids.
 
-def render(messages: Sequence[Message], system_prompt: str = "") -> str:
-    """The conversation so far, up to where the assistant's next words begin.
-
-    A message stands on one line: a line break in it becomes a space, so that no text of a user can
-    open a turn of its own.
+    stop: strings that end an answer. end_ids: special tokens that do; None: those that end the
+    model's texts anyway.
     """
-    lines = [one_line(system_prompt)] if system_prompt.strip() else []
-    for message in messages:
-        marker = USER if message.role == "user" else ASSISTANT
-        lines.append(f"{marker} {one_line(message.text)}")
-    return "\n".join([*lines, ASSISTANT])
+
+    @property
+    def stop(self) -> Sequence[str]:
+        """Strings that end an answer."""
+
+    @property
+    def end_ids(self) -> frozenset[int] | None:
+        """Special tokens that end an answer."""
+
+    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+        """The ids that the model continues with its answer. A system prompt is the first message,
+        the others alternate. No message's text becomes a role or a special token. Raises ChatError
+        where the template can't say this."""
 
 
-def one_line(text: str) -> str:
-    """Text with every run of white space made one space."""
-    return " ".join(text.split())
+def template_for(
+    tokenizer: BaseTokenizer, documents: int = 1, file: TemplateFile | None = None
+) -> Template:
+    """The template of a checkpoint: that of a file in it, else role tokens where its tokenizer has
+    them, else lines of text. documents: how many the model learnt from."""
+    if file is not None:
+        from yocto.chat.huggingface import HuggingFaceTemplate  # Jinja is loaded where it is needed
 
-
-def stop_strings(knows_end_token: bool) -> tuple[str, ...]:
-    """What ends an answer: the next turn. A model of a single document never saw an end token; its
-    text marks the end of a conversation with a blank line."""
-    turns = (f"\n{USER}", f"\n{ASSISTANT}")
-    return turns if knows_end_token else (*turns, "\n\n")
+        return HuggingFaceTemplate(tokenizer, file)
+    if has_roles(tokenizer) and tokenizer.end_id is not None:
+        return RoleTemplate(tokenizer)
+    return TextTemplate(tokenizer, tokenizer.end_id is not None and documents > 1)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
+from yocto.checkpoint.chat_template import TemplateFile, read_chat_template
 from yocto.config import GPTConfig
 from yocto.errors import CheckpointError, ConfigError
 from yocto.model.size import count_parameters
@@ -106,6 +107,10 @@ class Checkpoint:
                 f"knows only those below {self.model.vocab_size}", HINT,
             )  # fmt: skip
         return tokenizer
+
+    def chat_template(self) -> TemplateFile | None:
+        """How the model wants conversations written, where a file beside it says so."""
+        return read_chat_template(self.path)
 
     def load_model(self, device: torch.device | str = "cpu") -> GPT:
         """The model with its weights, ready to generate (in eval mode)."""

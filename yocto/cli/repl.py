@@ -2,116 +2,156 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from yocto.cli.render import write
-from yocto.errors import ChatError, YoctoError
-from yocto.utils.settings import parse_assignments
+from yocto.cli.chat_commands import Leave, is_command, obey
+from yocto.cli.chat_input import piped, typed, unquoted
+from yocto.errors import YoctoError
+from yocto.utils.text import without_control
 
 if TYPE_CHECKING:
     from yocto.api import Chat
     from yocto.commands.chat import OpenChat
 
-HELP = """\
-/help             this list
-/reset            forget the conversation
-/system TEXT      put TEXT before the conversation; without TEXT, take it away
-/set KEY VALUE    change a knob: temperature, top_k, top_p, min_p, max_new_tokens, seed, …
-/exit             leave (or Ctrl-D)"""
+ASSISTANT = "Assistant:"
+NO_ANSWER = "(the model had no answer)"
+
+
+def on_terminal() -> bool:
+    """Whether somebody sits before it."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def run_chat(result: OpenChat, as_json: bool = False) -> None:
     """Read messages and commands until /exit or the end of the input."""
-    interactive = sys.stdin.isatty() and sys.stdout.isatty()
-    if interactive:
-        print(f"talking to {result.checkpoint} (/help tells the commands)")
-    for line in _typed() if interactive else _piped():
+    room: Pipe = Terminal(result.chat) if on_terminal() else Pipe(result.chat)
+    room.begin(result.checkpoint)
+    for line in room.lines():
         try:
-            if line.startswith("/"):
-                if not _obey(line, result.chat):
-                    return
-            elif line:
-                _answer(line, result.chat, interactive)
-        except YoctoError as error:
-            # To a reader of piped answers this is none of them.
-            print(
-                f"{error.message}. {error.hint}".strip(),
-                file=sys.stdout if interactive else sys.stderr, flush=True,
-            )  # fmt: skip
-
-
-def _answer(message: str, chat: Chat, interactive: bool) -> None:
-    """Write the answer as it comes; Ctrl-C breaks it off and keeps what came."""
-    pieces = chat.send(message)
-    if interactive:
-        write("Assistant: ")
-    said = False
-    try:
-        for piece in pieces:
-            write(piece)
-            said = True
-    except KeyboardInterrupt:
-        if not interactive:
-            raise
-    finally:
-        pieces.close()
-    print("" if said else "(the model had no answer)", flush=True)
-
-
-def _typed() -> Iterator[str]:
-    """Lines edited on a terminal, with a history of the session."""
-    from prompt_toolkit import PromptSession
-
-    session: PromptSession[str] = PromptSession(enable_suspend=True)
-    while True:
-        try:
-            yield session.prompt("User: ").strip()
-        except KeyboardInterrupt:
-            continue
-        except EOFError:
+            room.take(line)
+        except Leave:
             return
+        except YoctoError as error:
+            room.complain(error)
+        except KeyboardInterrupt:
+            if not isinstance(room, Terminal):
+                raise
+            room.say("")
 
 
-def _piped() -> Iterator[str]:
-    for line in sys.stdin.buffer:
-        yield line.decode("utf-8", errors="replace").strip()
+class Pipe:
+    """A chat whose lines come from a pipe, and whose answers go to one."""
+
+    def __init__(self, chat: Chat) -> None:
+        self.chat = chat
+
+    def begin(self, checkpoint: str) -> None:
+        """What comes before the first line: nothing."""
+
+    def lines(self) -> Iterator[str]:
+        """What the user says."""
+        return piped()
+
+    def take(self, line: str) -> None:
+        """Obey a command, or answer a message."""
+        if is_command(line):
+            reply = obey(line.rstrip(), self.chat)
+            self.say(reply) if isinstance(reply, str) else self.answer(reply)
+        elif message := unquoted(line):
+            self.answer(self.chat.send(message))
+
+    def answer(self, pieces: Iterator[str]) -> None:
+        """Write an answer as it comes."""
+        said = False
+        for piece in pieces:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+            said = True
+        print("" if said else NO_ANSWER, flush=True)
+
+    def say(self, text: str) -> None:
+        """Write a command's reply."""
+        print(text, flush=True)
+
+    def complain(self, error: YoctoError) -> None:
+        """Tell what is wrong: to a reader of answers it is none of them."""
+        print(f"{error.message}. {error.hint}".strip(), file=sys.stderr, flush=True)
 
 
-def _obey(line: str, chat: Chat) -> bool:
-    """Carry out a slash command; False means to leave."""
-    name, _, rest = line[1:].partition(" ")
-    if name in ("exit", "quit"):
-        return False
-    actions: dict[str, Callable[[Chat, str], str]] = {
-        "help": lambda chat, rest: HELP,
-        "reset": _reset,
-        "system": _system,
-        "set": _set,
-    }
-    if name not in actions:
-        raise ChatError(f"there is no command /{name}", "/help tells which there are.")
-    print(actions[name](chat, rest.strip()), flush=True)
-    return True
+class Terminal(Pipe):
+    """A chat with somebody who sits there."""
+
+    def __init__(self, chat: Chat) -> None:
+        from rich.console import Console
+
+        super().__init__(chat)
+        self.console = Console(highlight=False, markup=False, emoji=False)
+
+    def begin(self, checkpoint: str) -> None:
+        """Tell who speaks, and be quick from the first answer on."""
+        self.say(f"talking to {checkpoint} (/help tells the commands)")
+        self.chat.warm_up()
+
+    def lines(self) -> Iterator[str]:
+        """What the user types."""
+        return typed(self.whisper)
+
+    def answer(self, pieces: Iterator[str]) -> None:
+        """Write an answer as it comes; Ctrl-C breaks it off and keeps what came."""
+        from yocto.cli.flow import Flow
+
+        console, said, broken = self.console, False, False
+        console.print(f"[bold]{ASSISTANT}[/bold]", end=" ", markup=True)
+        write = Flow(console.file.write, lambda: console.width, len(ASSISTANT) + 1).push
+        if console.is_dumb_terminal:
+            write = console.file.write  # type: ignore[assignment]
+        try:
+            for piece in pieces:
+                write(without_control(piece))
+                console.file.flush()
+                said = True
+        except KeyboardInterrupt:
+            broken = True
+        finally:
+            pieces.close()  # type: ignore[attr-defined]
+        self.console.print("" if said or broken else NO_ANSWER)
+        if self.chat.last is not None:
+            self.whisper(figures(self.chat) + (" · broken off" if broken else ""))
+
+    def say(self, text: str) -> None:
+        """Write a command's reply; a long line goes on below its second column."""
+        for line in without_control(text).split("\n"):
+            column = re.match(r"\S.*?\s{2,}", line)
+            indent = " " * min(len(column[0]) if column else 0, self.console.width // 2)
+            width = max(10, self.console.width - 1)
+            self.console.print(textwrap.fill(line, width, subsequent_indent=indent))
+
+    def whisper(self, text: str) -> None:
+        """Write something of less importance."""
+        self.console.print(without_control(text), style="dim")
+
+    def complain(self, error: YoctoError) -> None:
+        """Tell what is wrong, and what to do."""
+        self.console.print(without_control(error.message), style="red")
+        if error.hint:
+            self.console.print(without_control(error.hint))
 
 
-def _reset(chat: Chat, rest: str) -> str:
-    chat.session.reset()
-    return "the conversation is forgotten"
-
-
-def _system(chat: Chat, rest: str) -> str:
-    chat.session.system_prompt = rest
-    return "the system prompt is set" if rest else "there is no system prompt now"
-
-
-def _set(chat: Chat, rest: str) -> str:
-    key, _, value = rest.partition("=" if "=" in rest.partition(" ")[0] else " ")
-    if not key or not value.strip():
-        raise ChatError("/set takes a knob and a value", "Like /set temperature 0.5.")
-    knobs = parse_assignments([f"{key}={value.strip()}"], texts=["stop"])
-    if "stop" in knobs and not knobs["stop"]:
-        knobs["stop"] = []  # off
-    chat.set(**knobs)
-    return f"{key} is {value.strip()}"
+def figures(chat: Chat) -> str:
+    """The last answer in figures, one line."""
+    last = chat.last
+    assert last is not None
+    speed = last.tokens_per_second
+    size = chat.lm.block_size
+    parts = [
+        f"{last.tokens} tokens",
+        f"{speed:,.0f} tokens/s" if speed >= 10 else f"{speed:.1f} tokens/s",
+        f"context {min(last.prompt_tokens + last.tokens, size)} of {size}",
+    ]
+    if last.finish_reason == "length":
+        parts.append("cut at max_new_tokens")
+    return " · ".join(parts)

@@ -63,8 +63,9 @@ GROUPS = {"bench": "Measure yocto, with others beside it.", "runs": ""}
 COMMANDS = [
     Command(
         "quickstart", QuickstartConfig,
-        "The whole way in a few minutes: tokenizer, training, a sample.",
-        ("yocto quickstart", "yocto quickstart --text-path mybook.txt --minutes 5"),
+        "The whole way in a few minutes: tokenizer, training, a chat.",
+        ("yocto quickstart", "yocto quickstart --text-path mybook.txt --minutes 5 --no-chat"),
+        "yocto.cli.quickstart:render_quickstart",
     ),
     Command(
         "download", DownloadConfig,

@@ -1,31 +1,50 @@
-"""yocto quickstart: the whole way, from the text that ships to a model that speaks."""
+"""yocto quickstart: the whole way, from the text that ships to a model that answers."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from yocto.api import LanguageModel
+from yocto.chat.text import ASSISTANT, USER
 from yocto.checkpoint import find_checkpoint
 from yocto.commands import encode, prepare_char, train, train_tokenizer
 from yocto.config import (
+    DEFAULT_TEXT,
     EncodeConfig,
     PrepareCharConfig,
     QuickstartConfig,
     TrainConfig,
     TrainTokenizerConfig,
 )
+from yocto.dataset.tokens import load_split, read_meta
+from yocto.errors import ChatError, TokenizerError
 from yocto.training.runs import next_run_name
 from yocto.utils.progress import Progress
 from yocto.utils.text import duration
 
+# Some that data/philosophy.txt has many of the kind of.
+QUESTIONS = (
+    "Good morning.", "I want to understand courtesy.", "What is bad for courtesy?",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Quickstart:
-    """What the quickstart made, and what its model says."""
+    """What the quickstart made, and what its model says.
+
+    exchanges: questions with its answers; none where its text holds no conversations. sample: what
+    it writes of itself then. chat: whether to talk to it now.
+    """
 
     training: train.Trained
+    exchanges: list[tuple[str, str]]
     sample: str
+    chat: bool = False
+    ckpt_dir: str = "checkpoints"
 
     @property
     def exit_code(self) -> int:
@@ -40,12 +59,16 @@ class Quickstart:
         return [
             *self.training.summary()[:-1],
             "",
-            self.sample,
+            *(self.sample.splitlines() or self._conversation()),
             "",
             f"next: yocto chat{flag}    to talk to it",
             f"      yocto sample{flag}    to let it write more",
             "      yocto train --help    to make a better one",
         ]
+
+    def _conversation(self) -> list[str]:
+        texts = [f"{USER} {question}\n{ASSISTANT} {answer}" for question, answer in self.exchanges]
+        return "\n\n".join(texts).split("\n")
 
 
 def run(config: QuickstartConfig, progress: Progress) -> Quickstart:
@@ -77,10 +100,48 @@ def run(config: QuickstartConfig, progress: Progress) -> Quickstart:
     )  # fmt: skip
     assert isinstance(training, train.Trained)
     if training.exit_code:
-        return Quickstart(training, "")
+        return Quickstart(training, [], "")
 
-    progress.say("3 of 3: what the model writes")
     lm = LanguageModel.open(find_checkpoint(name, Path(config.ckpt_dir)))
-    tokens = 1000 if config.mode == "char" else 250
-    sample = lm.generate("", max_new_tokens=tokens, seed=1)
-    return Quickstart(training, sample.strip())
+    return _speak(lm, training, config, Path(folder), progress)
+
+
+def _speak(
+    lm: LanguageModel,
+    training: train.Trained,
+    config: QuickstartConfig,
+    data: Path,
+    progress: Progress,
+) -> Quickstart:
+    """Let the model answer, or write where its text holds no conversations."""
+    questions = QUESTIONS if config.text_path == (DEFAULT_TEXT,) else asked(lm, data)
+    if questions:
+        progress.say("3 of 3: what the model answers")
+        if exchanges := ask(lm, questions):
+            return Quickstart(training, exchanges, "", config.chat, config.ckpt_dir)
+    progress.say("3 of 3: what the model writes")
+    sample = lm.generate("", max_new_tokens=1000 if config.mode == "char" else 250, seed=1)
+    return Quickstart(training, [], sample.strip(), config.chat, config.ckpt_dir)
+
+
+def ask(lm: LanguageModel, questions: Sequence[str]) -> list[tuple[str, str]]:
+    """Each question with the model's answer, as if nothing else had been said; those that got none
+    are left out."""
+    chat, exchanges = lm.chat(seed=1), []
+    for question in questions:
+        chat.reset()
+        with suppress(ChatError, TokenizerError):  # too long, or signs that it never saw
+            answer = "".join(chat.send(question)).strip()
+            exchanges += [(question, answer)] if answer else []
+    return exchanges
+
+
+def asked(lm: LanguageModel, data: Path) -> list[str]:
+    """Up to three questions that users ask in the text that the model did not learn from: lines of
+    `User: …`."""
+    text = lm.tokenizer.decode(load_split(data, "val", read_meta(data))[:_READ])
+    found = re.findall(rf"^{USER} +(\S.{{0,98}})$", text, re.MULTILINE)
+    return found[:: max(1, len(found) // 3)][:3]
+
+
+_READ = 20_000  # tokens

@@ -227,6 +227,7 @@ class QuickstartConfig(TextConfig):
 
     mode: Literal["char", "token"] = knob("token", "Train on characters or on tokens.")
     minutes: float = knob(3.0, "How long to train.", low=0.01, high=1e6)
+    chat: bool = knob(True, "Talk to the model at the end, where there is a terminal.")
     out_dir: str = path_knob("data/quickstart", "Folder for the tokenizer and the encoded text.")
     ckpt_dir: str = path_knob("checkpoints", "Folder where runs lie.")
 
