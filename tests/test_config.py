@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from yocto import config
 from yocto.config import (
     FAMILIES,
+    BenchDecodeConfig,
     BenchTrainConfig,
     Config,
     EncodeConfig,
@@ -269,7 +270,7 @@ def configurations(cls: type[Config]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 # Those whose settings may not go together.
-PICKY = (GPTConfig, TrainTokenizerConfig, EncodeConfig, BenchTrainConfig)
+PICKY = (GPTConfig, TrainTokenizerConfig, EncodeConfig, BenchTrainConfig, BenchDecodeConfig)
 
 
 @pytest.mark.parametrize("cls", [c for c in CLASSES if c not in PICKY])
