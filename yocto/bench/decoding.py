@@ -52,8 +52,8 @@ class DecodeRow:
     one text in the same rounds, above 1 is quicker. weight_bytes: that a step takes; of the row
     memory, float32. share: weight_bytes times steps per second, of the memory's bytes per second in
     the same rounds. same_ids: how many tokens all its texts have in common with yocto's from the
-    first on. gb_per_second, fastest: of the row memory, 10^9 bytes, and what reads them so fast.
-    reason: why there are no figures."""
+    first on. gb_per_second: of the row memory, 10^9 bytes, by how they are read, the quickest way
+    first. reason: why there are no figures."""
 
     engine: str
     version: str | None
@@ -65,8 +65,7 @@ class DecodeRow:
     weight_bytes: int | None = None
     share: float | None = None
     same_ids: int | None = None
-    gb_per_second: float | None = None
-    fastest: str | None = None
+    gb_per_second: dict[str, float] | None = None
     reason: str | None = None
 
 
@@ -187,15 +186,14 @@ class Told:
         bounds = [speed / self.weight_bytes for speed in self.bytes_per_second]
         ours = self.contest.figures(OURS, "tokens_per_second")
         ways = [answer["ways"] for answer in self.contest.answers[side]]
-        by_way = {name: median(way[name] for way in ways) for name in ways[0]}
+        speeds = {name: median(way[name] for way in ways) / 1e9 for name in ways[0]}
         return DecodeRow(
             side, version, threads, call,
             tokens_per_second=median(bounds),
             ratio=speed_ratio(bounds, ours),
             weight_bytes=self.weight_bytes,
             share=1.0,
-            gb_per_second=median(self.bytes_per_second) / 1e9,
-            fastest=max(by_way, key=lambda name: by_way[name]),
+            gb_per_second=dict(sorted(speeds.items(), key=lambda item: -item[1])),
         )  # fmt: skip
 
     def ratio(self, one: str, other: str) -> float | None:

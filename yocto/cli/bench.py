@@ -95,7 +95,8 @@ def render_decoding(result: DecodeBench, as_json: bool) -> None:
     write("same ids: tokens in common with yocto's text, from the first on\n")
     for row in result.rows:
         if row.gb_per_second is not None:
-            write(f"memory: {_figure(row.gb_per_second)} GB/s, read by {row.fastest}\n")
+            ways = (f"{_figure(speed)} by {way}" for way, speed in row.gb_per_second.items())
+            write(f"memory: GB/s, {', '.join(ways)}\n")
     write("\nIn the same rounds\n")
     for what, ratio in result.ratios.items():
         write(f"{what:<28}{_figure(ratio):>8}\n")
