@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from yocto import config
 from yocto.config import (
     FAMILIES,
-    BenchDecodeConfig,
     BenchTrainConfig,
     Config,
     EncodeConfig,
@@ -270,7 +269,7 @@ def configurations(cls: type[Config]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 # Those whose settings may not go together.
-PICKY = (GPTConfig, TrainTokenizerConfig, EncodeConfig, BenchTrainConfig, BenchDecodeConfig)
+PICKY = (GPTConfig, TrainTokenizerConfig, EncodeConfig, BenchTrainConfig)
 
 
 @pytest.mark.parametrize("cls", [c for c in CLASSES if c not in PICKY])

@@ -28,7 +28,7 @@ from yocto.bench.peers import (
 )  # fmt: skip
 from yocto.bench.timing import speed_ratio
 from yocto.config import BenchDecodeConfig, GPTConfig
-from yocto.errors import RunError
+from yocto.errors import ConfigError, RunError
 from yocto.sampling.engine import common_prefix
 from yocto.utils.progress import Progress
 
@@ -93,7 +93,7 @@ class DecodeBench:
 def bench_decoding(config: BenchDecodeConfig, progress: Progress) -> DecodeBench:
     """Measure generation with a model of this shape, whose weights are drawn at random.
 
-    Raises ConfigError for a peer that is unknown or a shape that can't be, RunError where yocto
+    Raises ConfigError for a peer that is unknown or sizes that can't be, RunError where yocto
     itself fails. A peer that is not installed or fails is a row with the reason.
     """
     peers, shape = chosen(config.peers, DECODING_PEERS), shape_of(config)
@@ -133,7 +133,15 @@ def bench_decoding(config: BenchDecodeConfig, progress: Progress) -> DecodeBench
 
 
 def shape_of(config: BenchDecodeConfig) -> GPTConfig:
-    """The shape of the model. Raises ConfigError for one that can't be."""
+    """The shape of the model. Raises ConfigError for one that can't be, or whose context is too
+    short for the texts."""
+    if config.prompt_tokens + config.new_tokens > config.block_size:
+        raise ConfigError(
+            f"{config.prompt_tokens} prompt_tokens and {config.new_tokens} new_tokens are more "
+            f"than block_size {config.block_size}",
+            "What happens beyond the context is not measured: ask for fewer tokens, or for a "
+            "larger block_size.",
+        )
     return GPTConfig(
         family=config.family,
         n_layer=config.n_layer,

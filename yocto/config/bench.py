@@ -130,13 +130,3 @@ class BenchDecodeConfig(Config):
         None, "What to measure yocto against; repeat it for several.",
         default_text="no-cache transformers",
     )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.prompt_tokens + self.new_tokens > self.block_size:
-            raise ConfigError(
-                f"{self.prompt_tokens} prompt_tokens and {self.new_tokens} new_tokens are more "
-                f"than block_size {self.block_size}",
-                "What happens beyond the context is not measured: ask for fewer tokens, or for a "
-                "larger block_size.",
-            )
