@@ -20,6 +20,7 @@ from yocto.api import Chat, LanguageModel, completion
 from yocto.chat.text import harmless
 from yocto.checkpoint import Run
 from yocto.checkpoint.chat_template import TemplateFile
+from yocto.config import SamplingConfig
 from yocto.errors import ChatError, CheckpointError, ConfigError, TokenizerError
 from yocto.sampling.generate import Generation
 from yocto.sampling.request import Token

@@ -88,11 +88,15 @@ def in_miniature(line: str) -> list[str]:
     name, *arguments = shlex.split(line)[1:]
     if (name, arguments[:1]) == ("bench", ["train"]):
         return [name, *arguments, *_short_training("--only" in arguments)]
+    if (name, arguments[:1]) == ("bench", ["decode"]):
+        small = {"n_layer": 1, "n_head": 1, "n_embd": 8, "block_size": 8, "vocab_size": 50}
+        small |= {"prompt_tokens": 2, "new_tokens": 4, "batch_size": 2, "rounds": 1}
+        return [name, *arguments, *flags_of(small), "--peers", "no-cache"]
     shape = dict(SHAPE)
     if "--minutes" in arguments:
         del shape["max_iters"]
     small = {
-        "train": [x for knob, value in shape.items() for x in (flag_of(knob), str(value))],
+        "train": flags_of(shape),
         "finetune": ["--epochs", "0.1", "--batch-size", "2"],
         "sample": ["--max-new-tokens", "5"],
         "chat": ["--max-new-tokens", "5"],
@@ -103,11 +107,16 @@ def in_miniature(line: str) -> list[str]:
     return [name, *arguments, *small]
 
 
+def flags_of(values: dict[str, int]) -> list[str]:
+    """Knobs as they are typed."""
+    return [x for knob, value in values.items() for x in (flag_of(knob), str(value))]
+
+
 def _short_training(speed: bool) -> list[str]:
     """What makes a measurement of training quick."""
     if speed:
         small = {"n_layer": 1, "n_head": 1, "n_embd": 8, "block_size": 8, "rounds": 1}
-        return [x for knob, value in small.items() for x in (flag_of(knob), str(value))]
+        return flags_of(small)
     return ["--only", "learning", "--seeds", "1", "--scale", "0.01", "--peers", "nanogpt-recipe"]
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from yocto.bench import training_turns
+from yocto.bench import timing, training_turns
 from yocto.bench.recipes import SHORT, settings_of
+from yocto.bench.timing import clocked, repeated
 from yocto.bench.training_job import TrainingJob
-from yocto.bench.training_turns import clocked, learn, multiply, repeated, train_on
+from yocto.bench.training_turns import learn, multiply, train_on
 from yocto.bench.worker import read_job
 
 
@@ -43,8 +44,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second passes with each step; the processor works for half of it."""
     Clock.now = 0.0
-    monkeypatch.setattr(training_turns.time, "perf_counter", lambda: Clock.now)
-    monkeypatch.setattr(training_turns.time, "process_time", lambda: Clock.now / 2)
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: Clock.now)
+    monkeypatch.setattr(timing.time, "process_time", lambda: Clock.now / 2)
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
@@ -134,7 +135,7 @@ def test_what_is_repeated_happens_at_least_once() -> None:
     def slow() -> None:
         Clock.now += 100
 
-    assert repeated(slow) == 1
+    assert repeated(slow, 1.0) == 1
 
 
 def test_speeds_go_by_the_processors_time_on_one_thread_and_by_the_clock_on_several() -> None:

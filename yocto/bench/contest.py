@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from yocto.bench.job import AnyJob
 from yocto.bench.peers import NOT_INSTALLED, OURS, version_of
 from yocto.bench.session import EngineFailed, Session
 from yocto.bench.timing import turns
-from yocto.bench.training_job import TrainingJob
 from yocto.errors import TokenizerError, YoctoError
 from yocto.utils.progress import Task
 
@@ -59,7 +59,7 @@ class Contest:
                 else:
                     self.task.advance()
 
-    def play_with_workers(self, job: Callable[[str], TrainingJob]) -> dict[str, Answer]:
+    def play_with_workers(self, job: Callable[[str], AnyJob]) -> dict[str, Answer]:
         """All rounds, each side with a worker that it keeps; returns what they say when they are
         ready. job: what a side is asked to do."""
         ready: dict[str, Answer] = {}

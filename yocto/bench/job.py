@@ -6,11 +6,22 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 
 class Unfit(Exception):
     """Why an engine can't do the job."""
+
+
+class AnyJob(Protocol):
+    """What every kind of job tells the process that starts a worker for it."""
+
+    @property
+    def threads(self) -> int:
+        """How many the worker may use."""
+
+    def line(self) -> str:
+        """The job as a line."""
 
 
 @dataclass(frozen=True)

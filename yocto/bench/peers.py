@@ -17,8 +17,16 @@ SAME_TIME = "yocto, same time"  # beside the run that is to be quick
 NANOGPT = "nanogpt-recipe"
 TRANSFORMERS = "transformers"
 MATMUL = "matmul"
-_PACKAGES = {IN_MEMORY: OURS, SAME_TIME: OURS, NANOGPT: OURS, MATMUL: "torch"}  # what they run on
+INT8, BATCH, NO_CACHE = "yocto, int8", "yocto, batch", "no-cache"
+TRANSFORMERS_BATCH = "transformers, batch"
+MEMORY = "memory"
+_PACKAGES = {  # what they run on
+    **dict.fromkeys((IN_MEMORY, SAME_TIME, NANOGPT, INT8, BATCH, NO_CACHE), OURS),
+    TRANSFORMERS_BATCH: TRANSFORMERS,
+    **dict.fromkeys((MATMUL, MEMORY), "torch"),
+}
 TRAINING_PEERS = (NANOGPT, TRANSFORMERS)
+DECODING_PEERS = (NO_CACHE, TRANSFORMERS)
 PEERS = ("gigatoken", "fastokens", "tiktoken", "rustbpe", "tokenizers")
 NOT_INSTALLED = "not installed: pip install 'yocto[bench]'"
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from yocto.bench.job import Job
-from yocto.bench.training_job import TrainingJob
+from yocto.bench.job import AnyJob
 
 _PACKAGES = Path(__file__).parents[2]  # the folder that holds the package yocto
 
@@ -25,7 +24,7 @@ class EngineFailed(Exception):
 class Session:
     """A worker process with a job. Use it as a context manager: it ends the process."""
 
-    def __init__(self, job: Job | TrainingJob) -> None:
+    def __init__(self, job: AnyJob) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the session)
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "yocto.bench.worker"],

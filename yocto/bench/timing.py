@@ -40,6 +40,27 @@ def cold_and_warm(load: Callable[[], Callable[[], Any]]) -> tuple[float, float]:
     return cold, median(warm)
 
 
+def repeated(call: Callable[[], Any], at_least: float) -> int:
+    """Call again and again for so many seconds, once at least; returns how often."""
+    count, began = 0, time.perf_counter()
+    while not count or time.perf_counter() - began < at_least:
+        call()
+        count += 1
+    return count
+
+
+def clocked(call: Callable[[], int], threads: int) -> tuple[int, float, float]:
+    """What a call gives, the seconds that speeds go by, and those of the processor.
+
+    Speeds go by the time that passes, but on one thread by CPU seconds, those of all threads: the
+    same on a quiet machine, and on a busy one what else runs on that core does not count.
+    """
+    began, cpu_began = time.perf_counter(), time.process_time()
+    count = call()
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
+    return count, cpu_seconds if threads == 1 else seconds, cpu_seconds
+
+
 def speed_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """How many times as quick as ours theirs is, from the seconds of the same rounds."""
     return median(a / b for a, b in zip(ours, theirs, strict=True))

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from yocto.bench.peers import OURS, TRANSFORMERS
 from yocto.bench.recipes import described, model_config
@@ -21,7 +21,6 @@ CALLS = {
     OURS: "yocto.training.trainer.Trainer",
     TRANSFORMERS: "GPT2LMHeadModel and torch.optim.AdamW(fused=True)",
 }
-TASKS = get_args(Task)
 
 
 @dataclass(frozen=True)

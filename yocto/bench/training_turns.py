@@ -1,22 +1,20 @@
 """What a worker that trains does in its turns, and what it answers.
 
 Clocks run in training steps only, their batches included; not in imports, nor while a model is made
-or evaluated. CPU seconds are those of all threads. Speeds go by the time that passes, but on one
-thread by CPU seconds: the same on a quiet machine, and on a busy one what else runs on that core
-does not count.
+or evaluated.
 """
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import torch
 
 from yocto.bench.learners import LEARNERS, Learner, flops_per_token
+from yocto.bench.timing import clocked, repeated
 from yocto.bench.training_job import SIZE, TrainingJob
 
 EVALUATIONS = 10  # of a run, evenly spread, the end among them
@@ -57,7 +55,7 @@ def train_on(job: TrainingJob, learner: Learner) -> Iterator[dict[str, Any]]:
     learner.step()
     yield {"parameters": learner.parameters, "flops_per_token": flops_per_token(learner)}
     while sys.stdin.readline():
-        steps, seconds, _ = clocked(partial(repeated, learner.step), job.threads)
+        steps, seconds, _ = clocked(partial(repeated, learner.step, AT_LEAST), job.threads)
         yield {"tokens_per_second": steps * learner.tokens / seconds}
 
 
@@ -71,18 +69,9 @@ def multiply(job: TrainingJob) -> Iterator[dict[str, Any]]:
     yield {}
     while sys.stdin.readline():
         count, seconds, _ = clocked(
-            partial(repeated, partial(torch.mm, a, b, out=out)), job.threads
+            partial(repeated, partial(torch.mm, a, b, out=out), AT_LEAST), job.threads
         )
         yield {"flops_per_second": count * 2 * SIZE**3 / seconds}
-
-
-def repeated(call: Callable[[], Any]) -> int:
-    """Call again and again for at least AT_LEAST seconds; returns how often."""
-    count, began = 0, time.perf_counter()
-    while not count or time.perf_counter() - began < AT_LEAST:
-        call()
-        count += 1
-    return count
 
 
 def steps_of(learner: Learner, count: int) -> int:
@@ -90,11 +79,3 @@ def steps_of(learner: Learner, count: int) -> int:
     for _ in range(count):
         learner.step()
     return count
-
-
-def clocked(call: Callable[[], int], threads: int) -> tuple[int, float, float]:
-    """What a call gives, the seconds that speeds go by, and those of the processor."""
-    began, cpu_began = time.perf_counter(), time.process_time()
-    count = call()
-    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
-    return count, cpu_seconds if threads == 1 else seconds, cpu_seconds

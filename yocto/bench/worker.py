@@ -4,8 +4,8 @@ A process each, because most engines count their threads once, when they are imp
 environment and from the cores they may use; because a peak of memory is a process's; and because
 one that crashes must not take the others with it. Jobs and answers are lines of JSON on standard
 input and output. A job comes first. An encoder answers with the SHA-256 of its ids, then each line
-more asks for a round; the training of a model answers that it is ready, then each line more asks
-for a turn. The training of a tokenizer answers once.
+more asks for a round; who trains a model, or writes with one, answers that it is ready, then each
+line more asks for a turn. The training of a tokenizer answers once.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
+from yocto.bench.decoding_job import DecodingJob
 from yocto.bench.job import Job, Unfit
 from yocto.bench.machine import peak_memory, pin
-from yocto.bench.training_job import TASKS, TrainingJob
+from yocto.bench.training_job import TrainingJob
 
 if TYPE_CHECKING:
     from yocto.bench.encoders import Encoder
@@ -41,19 +42,30 @@ def main() -> None:
             answers.write(json.dumps({"error": what}) + "\n")
 
 
-def read_job(line: str) -> Job | TrainingJob:
+KINDS: Mapping[str, type[Job | TrainingJob | DecodingJob]] = {
+    task: kind
+    for kind in (Job, TrainingJob, DecodingJob)
+    for task in get_args(get_type_hints(kind)["task"])
+}
+
+
+def read_job(line: str) -> Job | TrainingJob | DecodingJob:
     """The job that a line tells of."""
     values = json.loads(line)
-    return TrainingJob(**values) if values["task"] in TASKS else Job(**values)
+    return KINDS[values["task"]](**values)
 
 
-def work(job: Job | TrainingJob) -> Iterator[dict[str, Any]]:
+def work(job: Job | TrainingJob | DecodingJob) -> Iterator[dict[str, Any]]:
     """The answers to a job."""
     pin(job.core)  # before anything counts cores
     if isinstance(job, TrainingJob):
-        from yocto.bench.training_turns import answers
+        from yocto.bench import training_turns
 
-        return answers(job)
+        return training_turns.answers(job)
+    if isinstance(job, DecodingJob):
+        from yocto.bench import decoding_turns
+
+        return decoding_turns.answers(job)
     return train(job) if job.task == "train" else encode(job)
 
 

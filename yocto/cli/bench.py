@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from yocto.cli.render import print_json, write
 
 if TYPE_CHECKING:
+    from yocto.bench.decoding import DecodeBench, DecodeRow
     from yocto.bench.encoding import EncodeRow
     from yocto.bench.files import FileBench
     from yocto.bench.learning import LearningRow
@@ -72,6 +73,35 @@ def render_training(result: TrainBench, as_json: bool) -> None:
     _write_foot(rows)
 
 
+def render_decoding(result: DecodeBench, as_json: bool) -> None:
+    """Print what `yocto bench decode` measured."""
+    if as_json:
+        print_json(dataclasses.asdict(result))
+        return
+    _write_machine(result.machine)
+    versions = dict.fromkeys(
+        _name(row) for row in result.rows if row.engine in ("yocto", "transformers")
+    )
+    write(f"{', '.join(versions)}, torch {result.torch}, {_counted(result.threads, 'thread')}\n")
+    shape = ", ".join(f"{name} {value}" for name, value in result.shape.items() if name != "family")
+    write(f"{result.shape['family']}, {result.parameters / 1e6:.1f}M: {shape}\n")
+    write(
+        f"\n{_counted(result.new_tokens, 'token')} after {result.prompt_tokens} of a prompt, "
+        f"{_counted(result.rounds, 'round')}\n\n"
+    )
+    heads = ["", "texts", "weights MB", "tokens/s", "× yocto", "of memory", "same ids"]
+    _table(heads, [(row.threads, _decode_cells(row)) for row in result.rows])
+    _write_foot(result.rows)
+    write("same ids: tokens in common with yocto's text, from the first on\n")
+    for row in result.rows:
+        if row.gb_per_second is not None:
+            ways = (f"{_figure(speed)} by {way}" for way, speed in row.gb_per_second.items())
+            write(f"memory: GB/s, {', '.join(ways)}\n")
+    write("\nIn the same rounds\n")
+    for what, ratio in result.ratios.items():
+        write(f"{what:<28}{_figure(ratio):>8}\n")
+
+
 def _write_learning(result: TrainBench) -> None:
     target = "what nanogpt-recipe ends at"
     if result.target_loss is not None:
@@ -99,7 +129,7 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}" + ("s" if number != 1 else "")
 
 
-def _write_foot(rows: Sequence[EncodeRow | TrainRow | SpeedRow | LearningRow]) -> None:
+def _write_foot(rows: Sequence[EncodeRow | TrainRow | SpeedRow | LearningRow | DecodeRow]) -> None:
     """What the ratios are, and why an engine has no figures."""
     write("\n× yocto: how many times as quick as yocto in the same rounds\n")
     for line in dict.fromkeys(f"{row.engine}: {row.reason}" for row in rows if row.reason):
@@ -131,11 +161,23 @@ def _speed_cells(row: SpeedRow) -> list[str]:
     return [row.engine, _weights(row), *map(_figure, figures), share]
 
 
+def _decode_cells(row: DecodeRow) -> list[str]:
+    return [
+        row.engine,
+        NONE if row.batch_size is None else str(row.batch_size),
+        _figure(None if row.weight_bytes is None else row.weight_bytes / 1e6),
+        _figure(row.tokens_per_second),
+        _figure(row.ratio),
+        NONE if row.share is None else f"{row.share:.1%}",
+        NONE if row.same_ids is None else str(row.same_ids),
+    ]
+
+
 def _weights(row: LearningRow | SpeedRow) -> str:
     return NONE if row.parameters is None else f"{row.parameters / 1e6:.2f}M"
 
 
-def _name(row: EncodeRow | TrainRow | LearningRow | SpeedRow) -> str:
+def _name(row: EncodeRow | TrainRow | LearningRow | SpeedRow | DecodeRow) -> str:
     return f"{row.engine} {row.version}" if row.version else row.engine
 
 

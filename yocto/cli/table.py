@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from yocto.config import (
+    BenchDecodeConfig,
     BenchEncodeConfig,
     BenchTokenizerConfig,
     BenchTrainConfig,
@@ -180,5 +181,13 @@ COMMANDS = [
          "yocto bench train --only speed --n-layer 8 --n-head 8 --n-embd 512 --block-size 512 "
          "--batch-size 4"),
         "yocto.cli.bench:render_training",
+    ),
+    Command(
+        "bench decode", BenchDecodeConfig,
+        "Time generation, in tokens per second, against transformers and a loop without a cache.",
+        ("yocto bench decode",
+         "yocto bench decode --n-layer 12 --n-head 12 --n-embd 768 --block-size 1024 "
+         "--vocab-size 50257 --new-tokens 128 --rounds 3"),
+        "yocto.cli.bench:render_decoding",
     ),
 ]  # fmt: skip

@@ -1,6 +1,11 @@
 """Every knob of yocto, declared once: default, help text and allowed range."""
 
-from yocto.config.bench import BenchEncodeConfig, BenchTokenizerConfig, BenchTrainConfig
+from yocto.config.bench import (
+    BenchDecodeConfig,
+    BenchEncodeConfig,
+    BenchTokenizerConfig,
+    BenchTrainConfig,
+)
 from yocto.config.commands import (
     DEFAULT_TEXT,
     END_OF_TEXT,
@@ -35,6 +40,7 @@ __all__ = [
     "DEFAULT_TEXT",
     "END_OF_TEXT",
     "FAMILIES",
+    "BenchDecodeConfig",
     "BenchEncodeConfig",
     "BenchTokenizerConfig",
     "BenchTrainConfig",

@@ -104,3 +104,29 @@ class BenchTrainConfig(Config):
                 f"{' and '.join(given)} can't go with only={self.only}",
                 f"It is for the part {part}: leave it out, or say --only {part}.",
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchDecodeConfig(Config):
+    """Settings of `yocto bench decode`."""
+
+    family: Literal["gpt2", "llama", "qwen3"] = knob("gpt2", "Architecture of the model.")
+    n_layer: int = knob(8, "Number of transformer blocks.", low=1, high=1000)
+    n_head: int = knob(8, "Number of attention heads.", low=1, high=1024)
+    n_embd: int = knob(512, "Width of the model.", low=1, high=65536)
+    block_size: int = knob(
+        512, "Context: the most tokens that the model sees.", low=2, high=1 << 20
+    )
+    vocab_size: int = knob(8000, "Number of different tokens.", low=1, high=1 << 24)
+    prompt_tokens: int = knob(16, "Tokens of each prompt.", low=1, high=1 << 20)
+    new_tokens: int = knob(256, "Tokens that follow it.", low=1, high=1 << 20)
+    batch_size: int = knob(16, "Texts at a time where there are several.", low=2, high=4096)
+    rounds: int = knob(5, "How often each side is measured.", low=1, high=1000)
+    threads: int = knob(
+        1, "Threads of each side; one stays on one core, whatever else a library starts.",
+        low=1, high=1024,
+    )  # fmt: skip
+    peers: tuple[str, ...] | None = path_knob(
+        None, "What to measure yocto against; repeat it for several.",
+        default_text="no-cache transformers",
+    )  # fmt: skip
