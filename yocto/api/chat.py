@@ -14,6 +14,7 @@ from yocto.chat.roles import Message
 from yocto.chat.session import ChatSession, Question
 from yocto.config import SamplingConfig, knobs
 from yocto.errors import ChatError, ConfigError
+from yocto.sampling.engine import Engine
 from yocto.sampling.request import make_generator
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Chat:
         )
         self.last: Answer | None = None
         self._generator = make_generator(config.seed)
+        self._engine = Engine(lm.model)  # which has read what the next message follows
 
     # ------------------------------------------------------------------------------- messages
 
@@ -116,7 +118,7 @@ class Chat:
         template = self.session.template
         completions = self.lm.complete(
             [question.ids], self.config, stop=template.stop, end_ids=template.end_ids,
-            generators=[self._generator],
+            generators=[self._generator], engine=self._engine,
         )  # fmt: skip
         (text,) = completions.texts
         figures = self.last = Answer(len(question.ids), question.shown)
@@ -147,7 +149,10 @@ class Chat:
     def set(self, **changes: Any) -> None:
         """Change sampling knobs for the messages to come. Raises ConfigError for a wrong one."""
         checked = SamplingConfig.from_dict(changes)
-        self.config = dataclasses.replace(self.config, **{k: getattr(checked, k) for k in changes})
+        self.config = dataclasses.replace(
+            self.config, **{k: getattr(checked, k) for k in changes},
+            given=self.config.given | changes.keys(),
+        )  # fmt: skip
         if "seed" in changes:
             self._generator = make_generator(self.config.seed)
 
@@ -190,5 +195,5 @@ class Chat:
         except Exception:  # an odd vocabulary or template: a message of the user's will tell
             return
         config = SamplingConfig(max_new_tokens=2, ignore_eos=True, seed=0)
-        for _ in self.lm.complete([ids], config, end_ids=template.end_ids):
+        for _ in self.lm.complete([ids], config, end_ids=template.end_ids, engine=self._engine):
             pass

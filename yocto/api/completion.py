@@ -47,6 +47,7 @@ class Completions:
         stops: Sequence[str], batch_size: int = MOST_TEXTS,
     ) -> None:  # fmt: skip
         self.texts = [Completion(list(request.prompt)) for request in requests]
+        self._lengths = [request.config.max_new_tokens for request in requests]
         self._special = frozenset(tokenizer.special_tokens.values())
         self._tokens: Generation | BeamSearch
         if any(request.config.beam > 1 for request in requests):
@@ -64,9 +65,12 @@ class Completions:
                 continue
             text.add(token)
             piece = "" if token.id in self._special else self._decoders[index].push(token.id)
-            yield text, self._grow(index, piece)
+            grown = self._grow(index, piece)
+            if len(text.ids) == self._lengths[index] and text.finish_reason is None:
+                grown += self._finish(index, "length")
+            yield text, grown
         for index, text in enumerate(self.texts):
-            if text.finish_reason is None:
+            if text.finish_reason is None:  # of no token at all
                 yield text, self._finish(index, "length")
 
     def break_off(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +27,7 @@ from yocto.sampling.generate import MOST_TEXTS
 from yocto.sampling.request import Request, make_generators
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.device import pick_device
-from yocto.utils.progress import Progress, SilentProgress
+from yocto.utils.progress import Progress, SilentProgress, default_progress
 
 
 def load(
@@ -192,7 +191,9 @@ class LanguageModel:
             return "".join(self.stream(prompt, **knobs))
         ids = [self.prompt_ids(one) for one in prompt]
         made = self.complete(ids, SamplingConfig.from_dict(knobs))
-        deque(made, maxlen=0)
+        with default_progress().task("generating", len(ids), " texts") as task:
+            for text, _ in made:
+                task.advance(text.finish_reason is not None)
         return [text.text for text in made.texts]
 
     def chat(

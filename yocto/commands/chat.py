@@ -11,6 +11,8 @@ from yocto.config import ChatConfig
 from yocto.errors import ConfigError
 from yocto.utils.progress import Progress
 
+TALK = 3000  # tokens that a model says in a conversation, about
+
 
 @dataclass(frozen=True)
 class OpenChat:
@@ -23,7 +25,7 @@ class OpenChat:
 def run(config: ChatConfig, progress: Progress) -> OpenChat:
     """Open the checkpoint."""
     path = find_checkpoint(config.ckpt, Path(config.ckpt_dir))
-    lm = LanguageModel.open(path, config.device, config.quantize, progress)
+    lm = LanguageModel.open(path, config.device, config.quantize, progress, TALK)
     if config.max_ctx_tokens is not None and config.max_ctx_tokens > lm.block_size:
         raise ConfigError(
             f"max_ctx_tokens is {config.max_ctx_tokens}, but the model sees at most "
