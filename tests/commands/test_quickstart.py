@@ -47,13 +47,16 @@ def test_the_whole_way_ends_with_answers_and_the_next_commands(
 
 
 def test_the_questions_are_those_of_the_text_that_validates(
-    char_project: Project, small_text: Path, tmp_path: Path
+    char_project: Project, small_text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lm = LanguageModel.open(char_project.step)
     tail = small_text.read_text("utf-8")[-1100:]
     questions = quickstart.asked(lm, char_project.data)
     assert len(questions) == 3
     assert all(f"User: {question}\n" in tail for question in questions)
+    after_answers = "".join(f"User: Who?\nAssistant: You.\nUser: And {i}?\n" for i in range(500))
+    monkeypatch.setattr(lm.tokenizer, "decode", lambda ids: after_answers)
+    assert set(quickstart.asked(lm, char_project.data)) == {"Who?"}
     other = tmp_path / "text.txt"
     other.write_text(make_text(200).replace("User:", "Use:"), encoding="utf-8")
     config = PrepareCharConfig(text_path=(str(other),), out_dir=str(tmp_path / "data"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -138,9 +139,15 @@ def ask(lm: LanguageModel, questions: Sequence[str]) -> list[tuple[str, str]]:
 
 def asked(lm: LanguageModel, data: Path) -> list[str]:
     """Up to three questions that users ask in the text that the model did not learn from: lines of
-    `User: …`."""
+    `User: …` that follow no answer, so that each can stand alone."""
     text = lm.tokenizer.decode(load_split(data, "val", read_meta(data))[:_READ])
-    found = re.findall(rf"^{USER} +(\S.{{0,98}})$", text, re.MULTILINE)
+    lines = ["", *text.splitlines()]
+    found = [
+        match[1]
+        for before, line in itertools.pairwise(lines)
+        if (match := re.fullmatch(rf"{USER} +(\S.{{0,98}})", line))
+        and not before.startswith(ASSISTANT)
+    ]
     return found[:: max(1, len(found) // 3)][:3]
 
 
