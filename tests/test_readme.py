@@ -97,7 +97,7 @@ def in_miniature(line: str) -> list[str]:
         del shape["max_iters"]
     small = {
         "train": flags_of(shape),
-        "finetune": ["--epochs", "0.1", "--batch-size", "2"],
+        "finetune": ["--epochs", "4", "--batch-size", "1"],
         "sample": ["--max-new-tokens", "5"],
         "chat": ["--max-new-tokens", "5"],
         "bench": ["--rounds", "1", "--vocab-size", "300", "--peers", "tokenizers"],
