@@ -42,7 +42,7 @@ from yocto.commands import prepare_char, train, train_tokenizer
 from yocto.commands.corpus import open_corpus, prepare_data
 from yocto.commands.data import encode_texts, open_corpus_text, recorded_corpus
 from yocto.commands.fitting import settings_file, trained
-from yocto.commands.sample import read_prompt
+from yocto.commands.prompts import read_prompt
 from yocto.config import (
     END_OF_TEXT,
     GPTConfig,

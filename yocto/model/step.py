@@ -109,8 +109,9 @@ class Step:
     @staticmethod
     def fits(model: GPT) -> bool:
         """Whether a model is ready for it: on a CPU, in float32, its matrices with kernels."""
-        linears = [part for part in model.modules() if isinstance(part, Linear | Int8Linear)]
-        return all(part.kernel is not None for part in linears) and all(
+        parts = [part for part in model.modules() if isinstance(part, nn.Linear | Int8Linear)]
+        ready = bool(parts) and all(getattr(part, "kernel", None) is not None for part in parts)
+        return ready and all(
             p.dtype == torch.float32 and p.device.type == "cpu" for p in model.parameters()
         )
 

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from yocto.model.gpt import GPT
+from yocto.model.linear import Linear
 
 
 class LoraLinear(nn.Module):
@@ -41,10 +42,10 @@ class LoraLinear(nn.Module):
         low = F.linear(F.linear(x, self.lora_a), self.lora_b)
         return F.linear(x, self.weight, self.bias) + self.scale * low
 
-    def merged(self) -> nn.Linear:
+    def merged(self) -> Linear:
         """A plain layer that computes the same."""
         n, m = self.weight.shape
-        linear: nn.Linear = _empty(nn.Linear, m, n, bias=self.bias is not None)
+        linear: Linear = _empty(Linear, m, n, bias=self.bias is not None)
         linear.weight = nn.Parameter(self.weight + self.scale * (self.lora_b @ self.lora_a))
         if self.bias is not None:
             linear.bias = self.bias
@@ -138,7 +139,7 @@ def plain_model(model: GPT) -> GPT:
     V, C = plain.config.vocab_size, plain.config.n_embd
     vectors, own = plain.wte.weight, plain.lm_head.weight
     plain.wte = _empty(nn.Embedding, V, C)
-    plain.lm_head = _empty(nn.Linear, C, V, bias=False)
+    plain.lm_head = _empty(Linear, C, V, bias=False)
     plain.wte.weight = nn.Parameter(vectors)
     plain.lm_head.weight = plain.wte.weight if plain.config.tie_weights else nn.Parameter(own)
     return plain
