@@ -8,12 +8,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from yocto.api.chat import Answer, Chat
 from yocto.api.completion import Completion, Completions
 from yocto.api.language_model import LanguageModel, load
 from yocto.sampling.request import make_generator
 
 if TYPE_CHECKING:
+    from yocto.api.chat import Answer, Chat
     from yocto.api.tokenizers import train_tokenizer
 
 __all__ = [
@@ -23,8 +23,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name != "train_tokenizer":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from yocto.api.tokenizers import train_tokenizer  # only who learns one waits for its imports
+    """What a sample needs none of: only who uses it waits for its imports."""
+    if name in ("Answer", "Chat"):
+        from yocto.api import chat
 
-    return train_tokenizer
+        return getattr(chat, name)
+    if name == "train_tokenizer":
+        from yocto.api.tokenizers import train_tokenizer
+
+        return train_tokenizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

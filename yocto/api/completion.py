@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from yocto.sampling.beam import BeamSearch
 from yocto.sampling.engine import Engine
 from yocto.sampling.generate import MOST_TEXTS, Generation
 from yocto.sampling.request import Request, Token
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.stop import StopFilter
+
+if TYPE_CHECKING:
+    from yocto.sampling.beam import BeamSearch
 
 
 @dataclass
@@ -51,6 +53,8 @@ class Completions:
         self._special = frozenset(tokenizer.special_tokens.values())
         self._tokens: Generation | BeamSearch
         if any(request.config.beam > 1 for request in requests):
+            from yocto.sampling.beam import BeamSearch  # a start without one is quicker
+
             self._tokens = BeamSearch(engine.model, requests)
         else:
             self._tokens = Generation(engine, requests, batch_size)

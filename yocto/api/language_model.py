@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from yocto.api.chat import Chat
 from yocto.api.completion import Completions
 from yocto.chat.roles import END
-from yocto.chat.template import Template, template_for
 from yocto.checkpoint import Checkpoint, find_checkpoint
 from yocto.checkpoint.chat_template import TemplateFile
 from yocto.config import SamplingConfig
@@ -28,6 +26,10 @@ from yocto.sampling.request import Request, make_generators
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.device import pick_device
 from yocto.utils.progress import Progress, SilentProgress, default_progress
+
+if TYPE_CHECKING:
+    from yocto.api.chat import Chat
+    from yocto.chat.template import Template
 
 
 def load(
@@ -91,6 +93,8 @@ class LanguageModel:
     def template(self) -> Template:
         """How conversations are written for this model: by the checkpoint's chat template, with
         role tokens, or as lines of text. Raises ChatError for a template that is none."""
+        from yocto.chat.template import template_for  # only who talks waits for its imports
+
         return template_for(self.tokenizer, self.documents, self.chat_template)
 
     @property
@@ -208,6 +212,8 @@ class LanguageModel:
         max_ctx_tokens: most tokens of it that the model is shown; the default leaves a third of the
         context to the answer.
         """
+        from yocto.api.chat import Chat
+
         return Chat(self, SamplingConfig.from_dict(knobs), system_prompt, max_ctx_tokens)
 
     @torch.no_grad()
