@@ -57,8 +57,10 @@ class Slow:
     """A decoder that takes four seconds for 12 tokens, and more for what does not count."""
 
     weight_bytes, parameters = 100, 25
+    begun = 0
 
     def begin(self) -> None:
+        self.begun += 1
         Clock.now += 1000
 
     def texts(self) -> list[list[int]]:
@@ -82,6 +84,7 @@ def test_a_turn_is_timed_without_what_comes_before_it(
     answers: Iterator[dict[str, Any]] = decode(job(threads=threads), slow)
     assert next(answers) == {"texts": [[1, 2]], "weight_bytes": 100, "parameters": 25}
     assert list(answers) == [{"tokens_per_second": speed}] * 2
+    assert slow.begun == 2
 
 
 def test_memory_is_read_in_every_way_and_the_quickest_counts(
