@@ -15,6 +15,7 @@ from transformers import RepetitionPenaltyLogitsProcessor
 from yocto.config import FAMILIES, SamplingConfig
 from yocto.errors import CheckpointError
 from yocto.model.gpt import GPT
+from yocto.model.linear import MOST_ROWS
 from yocto.sampling.engine import Engine
 from yocto.sampling.generate import Generation
 from yocto.sampling.lookup import prompt_lookup
@@ -310,6 +311,56 @@ def test_what_two_texts_begin_with_is_read_once(monkeypatch: pytest.MonkeyPatch)
     assert engine._held == [first[:1]]
 
 
+@pytest.mark.parametrize("kernels", [False, True])
+def test_a_batch_of_any_size_gives_each_text_as_it_is_alone(kernels: bool) -> None:
+    model = tiny_gpt(block_size=24)
+    if kernels:
+        with_kernels(model)
+    texts = [[i % 26, (7 * i) % 26, i % 5] for i in range(2 * MOST_ROWS + 3)]
+    together = Engine(model).read(texts)
+    alone = torch.cat([Engine(model).read([text]) for text in texts])
+    if kernels:
+        # The chunk before the last id is torch's, and is read text by text in both.
+        assert torch.equal(together, alone)
+    torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("kernels", [False, True])
+def test_an_interruption_anywhere_leaves_what_was_read_in_order(kernels: bool) -> None:
+    model = tiny_gpt(block_size=24)
+    if kernels:
+        with_kernels(model)
+    engine = Engine(model)
+    engine.read([[1, 2, 3]])
+    # A token has its place, and the note of it is still to come.
+    engine._held[0] = Interrupted(engine._held[0])
+    with pytest.raises(KeyboardInterrupt):
+        engine.read([[1, 2, 3, 4]])
+    engine._held[0] = list(engine._held[0])
+    for text in ([1, 2, 3, 5], [1, 2, 3, 5, 6]):
+        torch.testing.assert_close(engine.read([text]), Engine(model).read([text]))
+
+
+class Interrupted(list):
+    """Ids that can't be added to."""
+
+    def __iadd__(self, more):
+        raise KeyboardInterrupt
+
+
+def test_weights_that_move_are_read_anew() -> None:
+    model = with_kernels(tiny_gpt(block_size=24))
+    engine = Engine(model)
+    engine.read([[1, 2, 3]])
+    with torch.no_grad():
+        for p in model.parameters():
+            p.data = p.data * 0.5
+    torch.testing.assert_close(engine.read([[1, 2, 3, 4]]), Engine(model).read([[1, 2, 3, 4]]))
+    model.bfloat16()
+    assert torch.isfinite(engine.read([[1, 2, 3, 4]])).all()
+    assert engine._step is None
+
+
 # --------------------------------------------------------------------------------- guessing ahead
 
 
@@ -334,11 +385,13 @@ def test_the_longest_that_stood_there_last_is_looked_up() -> None:
 
 
 @pytest.mark.parametrize("knobs", [{"greedy": True}, {"temperature": 0.7}, GREEDY])
-@pytest.mark.parametrize("use_cache", [True, False])
+@pytest.mark.parametrize(("use_cache", "kernels"), [(True, False), (True, True), (False, False)])
 def test_guessing_ahead_changes_no_text_and_saves_steps(
-    knobs: dict, use_cache: bool, monkeypatch: pytest.MonkeyPatch
+    knobs: dict, use_cache: bool, kernels: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = tiny_gpt(block_size=32)
+    if kernels:
+        with_kernels(model)
     steps: list[int] = []
     for name in ("read", "read_ahead"):
         real = getattr(Engine, name)

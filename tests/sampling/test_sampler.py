@@ -127,7 +127,6 @@ def test_penalties_count_what_was_generated_and_not_the_prompt() -> None:
         assert ids[-1] == int(slow.argmax())
         assert torch.equal(logits, before)
     assert len(set(ids)) > 1
-    assert sampler.ids == [7, 7, 8, *ids]
 
 
 @pytest.mark.parametrize("knobs", [{"greedy": True}, {}, PLAIN, {"top_k": 3}, {"typical_p": 0.5}])

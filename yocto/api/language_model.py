@@ -25,7 +25,7 @@ from yocto.sampling.generate import MOST_TEXTS
 from yocto.sampling.request import Request, make_generators
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.device import pick_device
-from yocto.utils.progress import Progress, SilentProgress, default_progress
+from yocto.utils.progress import Progress, default_progress
 
 if TYPE_CHECKING:
     from yocto.api.chat import Chat
@@ -81,7 +81,7 @@ class LanguageModel:
         checkpoint = Checkpoint.open(path)
         tokenizer = checkpoint.load_tokenizer()
         model = checkpoint.load_model(pick_device(device))
-        for_generation(model, quantize == "int8", progress or SilentProgress(), tokens)
+        for_generation(model, quantize == "int8", progress or default_progress(), tokens)
         return cls(model, tokenizer, checkpoint.documents, checkpoint.chat_template())
 
     @property
@@ -146,6 +146,8 @@ class LanguageModel:
         self._check_biases(config)
         # Of the special tokens a model may choose only those that end the text.
         banned = sorted(self._special - (self._end_ids if end_ids is None else ends))
+        # A vocabulary may be padded: some ids stand for nothing.
+        banned += range(self.tokenizer.vocab_size, self.model.config.vocab_size)
         requests = [
             Request(ids, config, ends, banned, logprobs, generator)
             for ids, generator in zip(prompts, generators, strict=True)

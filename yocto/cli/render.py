@@ -31,6 +31,7 @@ def render_samples(result: Samples, as_json: bool) -> None:
     if result.config.logprobs is not None and not as_json:
         raise ConfigError("logprobs are told as JSON only", "Add --json, or leave out --logprobs.")
     if as_json:
+        result.logprobs = result.logprobs or 0  # those of the tokens that were chosen, at least
         try:
             for _ in result.whole():
                 pass

@@ -29,7 +29,10 @@ def run(config: SampleConfig, progress: Progress) -> Samples:
         progress.notice("length_penalty has no effect without --beam")
     if config.beam > 1 and config.prompt_lookup:
         progress.notice("prompt_lookup has no effect with --beam")
-    return Samples(str(path), lm, read_prompts(config, lm, progress), config, progress)
+    samples = Samples(str(path), lm, read_prompts(config, lm, progress), config, progress)
+    if config.prompt_lookup and samples.total > 1 and config.beam == 1:
+        progress.notice("prompt_lookup guesses only where a text is made alone")
+    return samples
 
 
 @dataclass
@@ -67,14 +70,15 @@ class Samples:
     """Texts that are made while they are read: `pieces` of a single one, or `whole` ones in order.
     There are num_samples of each prompt, made batch_size at once.
 
-    total: how many there will be. begun: those that are whole or in the making.
+    total: how many there will be. logprobs: what is told of each token, as in SampleConfig; to be
+    changed before anything is read. begun: those that are whole or in the making.
     """
 
     def __init__(
         self, checkpoint: str, lm: LanguageModel, prompts: Sequence[Prompt], config: SampleConfig,
         progress: Progress,
     ) -> None:  # fmt: skip
-        self.checkpoint, self.config = checkpoint, config
+        self.checkpoint, self.config, self.logprobs = checkpoint, config, config.logprobs
         self.total = len(prompts) * config.num_samples
         self.begun: list[Sample] = []
         self._seconds = 0.0  # of making text
@@ -118,7 +122,7 @@ class Samples:
         tokens = sum(len(sample.completion.ids) for sample in made)
         return {
             "checkpoint": self.checkpoint,
-            "samples": [sample.to_json(self.config.logprobs) for sample in made],
+            "samples": [sample.to_json(self.logprobs) for sample in made],
             "tokens": tokens,
             "seconds": round(self._seconds, 4),
             "tokens_per_second": round(tokens / self._seconds, 1) if self._seconds else None,
@@ -145,7 +149,7 @@ class Samples:
         while prompts := [p for p, _ in itertools.islice(places, config.batch_size)]:
             seeds = [None if config.seed is None else config.seed + next(numbers) for _ in prompts]
             self._batch = self._lm.complete(
-                [prompt.ids for prompt in prompts], config, logprobs=config.logprobs,
+                [prompt.ids for prompt in prompts], config, logprobs=self.logprobs,
                 engine=self._engine, batch_size=config.batch_size,
                 generators=[make_generator(seed and seed % 2**63) for seed in seeds],
             )  # fmt: skip

@@ -29,7 +29,7 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, in_features) -> (…, out_features)."""
-        if self.kernel is None or torch.is_grad_enabled() or _many(x):
+        if self.kernel is None or torch.is_grad_enabled() or not _few(x, self.weight):
             return super().forward(x)
         return _few_rows(self.kernel, self.weight, None, self.bias, x)
 
@@ -56,14 +56,16 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, in_features) -> (…, out_features)."""
-        if self.kernel is None or _many(x):
+        if self.kernel is None or not _few(x, self.scale):
             weight = self.weight.to(x.dtype) * self.scale[:, None].to(x.dtype)
             return nn.functional.linear(x, weight, self.bias)
         return _few_rows(self.kernel, self.weight, self.scale, self.bias, x)
 
 
-def _many(x: Tensor) -> bool:
-    return x.numel() > MOST_ROWS * x.shape[-1] or x.dtype != torch.float32
+def _few(x: Tensor, numbers: Tensor) -> bool:
+    """Whether the kernels can compute it: a few rows, on a CPU, all in float32."""
+    fits = x.is_cpu and numbers.is_cpu and x.dtype == numbers.dtype == torch.float32
+    return fits and x.numel() <= MOST_ROWS * x.shape[-1]
 
 
 def _few_rows(
@@ -72,7 +74,7 @@ def _few_rows(
     """The kernel's product. It takes addresses: what lies there must be whole and in order."""
     n, k = weight.shape
     x, weight = x.contiguous(), weight.contiguous()
-    y = torch.empty((*x.shape[:-1], n))
+    y = x.new_empty((*x.shape[:-1], n))
     kernel(
         weight.data_ptr(), 0 if scale is None else scale.data_ptr(),
         0 if bias is None else bias.data_ptr(), x.data_ptr(), y.data_ptr(),
@@ -93,6 +95,10 @@ def for_generation(model: nn.Module, int8: bool, progress: Progress, tokens: int
     large = sum(part.weight.numel() for part in linears) >= LEAST_WEIGHTS
     kernels = _kernels(progress, large or int8, tokens) if on_cpu else None
     if int8:
+        if not on_cpu:
+            progress.notice(
+                "int8 saves memory on this device, but no time; its kernels are for CPUs"
+            )
         _quantize(model, None if kernels is None else kernels.few_rows_int8)
     elif kernels is not None:
         for part in linears:

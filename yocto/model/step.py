@@ -6,7 +6,7 @@ The same network as in gpt.py, line by line; the tests compare the two.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -102,8 +102,9 @@ class Step:
             "x": c.n_embd, "h": c.n_embd, "y": c.n_embd, "q": c.n_embd, "k": kv, "v": kv,
             "up": c.n_inner, "gate": c.n_inner,
         }  # fmt: skip
-        self._memory = {name: torch.empty(MOST_ROWS, size) for name, size in sizes.items()}
-        self._memory["scores"] = torch.empty(c.n_head, c.block_size)
+        kind: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}
+        self._memory = {name: torch.empty(MOST_ROWS, size, **kind) for name, size in sizes.items()}
+        self._memory["scores"] = torch.empty(c.n_head, c.block_size, **kind)
         self._room = {name: _at(memory) for name, memory in self._memory.items()}
 
     @staticmethod
@@ -119,6 +120,8 @@ class Step:
         """One id of each text -> what the head reads, (B, C), until the next call. The ids join the
         cache."""
         B, room = len(ids), self._room
+        # The kernels write where they are told to.
+        assert len(cache.lengths) == B <= MOST_ROWS and max(cache.lengths) < self.config.block_size
         lengths = torch.tensor(cache.lengths)
         self._embed(torch.tensor(ids), lengths)
         for layer, keys, values in zip(self._layers, cache.keys, cache.values, strict=True):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from yocto.model.gpt import GPT
 from yocto.model.kv_cache import KVCache
+from yocto.sampling.engine import kept_when_full
 from yocto.sampling.penalties import Penalties, check_likeliest
 from yocto.sampling.request import Request, Token
 from yocto.sampling.sampler import told
@@ -143,7 +144,7 @@ class _Reader:
         self._texts = [[*self._texts[row], *new] for row, new in zip(rows, newest, strict=True)]
         length = len(self._texts[0])
         if length > self._block_size:
-            keep = max(1, self._block_size * 3 // 4)
+            keep = kept_when_full(self._block_size)
             self._texts = [text[-keep:] for text in self._texts]
             cache.reset()
         if cache.length or len(rows) > 1:

@@ -19,18 +19,22 @@ class Engine:
 
     Text i has row i of the cache; whatever it held before, what both begin with is kept. So a
     conversation's next question costs what has come since the last one.
+    Where the weights are moved to another place, it begins anew.
     use_cache: False reads every text anew, the slow way that shows the cache right.
     """
 
     def __init__(self, model: GPT, use_cache: bool = True) -> None:
         self.model, self.use_cache = model, use_cache
         self.block_size = model.config.block_size
-        weight = next(model.parameters())
-        self.device, self._dtype = weight.device, weight.dtype
-        self._cache = KVCache(model.config, 0)
-        self._held: list[list[int]] = []  # the ids that each row has read
-        self._step = Step(model) if use_cache and Step.fits(model) else None
         self._lock = threading.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        weight = next(self.model.parameters())
+        self._place, self.device, self._dtype = weight.data_ptr(), weight.device, weight.dtype
+        self._cache = KVCache(self.model.config, 0)
+        self._held: list[list[int]] = []  # the ids that each row has read
+        self._step = Step(self.model) if self.use_cache and Step.fits(self.model) else None
 
     @torch.no_grad()
     def read(self, texts: Sequence[list[int]]) -> Tensor:
@@ -42,7 +46,12 @@ class Engine:
             self._reserve(len(texts))
             for row, text in enumerate(texts):
                 self._catch_up(row, text)
-            return self._logits(self._feed(0, [text[-1:] for text in texts])[:, -1])
+            # No more rows at a time than the kernels take: so each is computed as it is alone.
+            last = [text[-1:] for text in texts]
+            return torch.cat([
+                self._logits(self._feed(first, last[first : first + MOST_ROWS])[:, -1])
+                for first in range(0, len(last), MOST_ROWS)
+            ])  # fmt: skip
 
     @torch.no_grad()
     def read_ahead(self, text: list[int], guessed: list[int]) -> Tensor:
@@ -63,6 +72,8 @@ class Engine:
                 self._held[target] = list(self._held[source])
 
     def _reserve(self, rows: int) -> None:
+        if next(self.model.parameters()).data_ptr() != self._place:
+            self._begin()
         there = len(self._held)
         if rows > there:
             more = KVCache(self.model.config, rows, self.device, self._dtype)
@@ -74,17 +85,17 @@ class Engine:
     def _catch_up(self, row: int, text: list[int]) -> None:
         """Let a row hold all of a text but its last id."""
         held, wanted = self._held[row], text[:-1]
-        if held != wanted:
-            same = common_prefix(held, wanted)
-            self._cache.cut(row, same)
-            del held[same:]
-            if same < len(wanted):
-                self._feed(row, [wanted[same:]])
+        same = common_prefix(held, wanted)
+        # Also where nothing differs: Ctrl-C may come between a token and its note in `held`.
+        self._cache.cut(row, same)
+        del held[same:]
+        if same < len(wanted):
+            self._feed(row, [wanted[same:]])
 
     def _feed(self, first: int, ids: list[list[int]]) -> Tensor:
         """Read ids of several rows, from `first` on: (B, T, C)."""
         rows = self._cache.rows(first, first + len(ids))
-        if self._step is not None and len(ids[0]) == 1 and len(ids) <= MOST_ROWS:
+        if self._step is not None and len(ids[0]) == 1:
             features = self._step.features([one for (one,) in ids], rows)[:, None]
         else:
             features = self._features(ids, rows)
@@ -99,6 +110,11 @@ class Engine:
     def _logits(self, features: Tensor) -> Tensor:
         logits: Tensor = self.model.lm_head(features)
         return logits.float().cpu()
+
+
+def kept_when_full(block_size: int) -> int:
+    """How many of its newest ids a text keeps that has grown longer than the model sees."""
+    return max(1, block_size * 3 // 4)
 
 
 def common_prefix(one: list[int], other: list[int]) -> int:

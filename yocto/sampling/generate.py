@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from yocto.sampling.engine import Engine
+from yocto.sampling.engine import Engine, kept_when_full
 from yocto.sampling.lookup import prompt_lookup
 from yocto.sampling.request import Request, Token
 from yocto.sampling.sampler import Sampler, choose_all
@@ -103,7 +103,7 @@ class _Text:
     def slide(self, block_size: int) -> None:
         """Forget what the model can't see: of a prompt what is too much, later a quarter."""
         if len(self.visible) > block_size:
-            kept = max(1, block_size * 3 // 4) if self._begun else block_size
+            kept = kept_when_full(block_size) if self._begun else block_size
             del self.visible[:-kept]
         self._begun = True
 

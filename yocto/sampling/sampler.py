@@ -20,21 +20,19 @@ from yocto.sampling.logits import (
 from yocto.sampling.penalties import Penalties, check_likeliest
 from yocto.sampling.request import Request, Token
 
+COLDEST = 1e-6  # below it the likeliest token has all the share that float32 can tell
+
 
 class Sampler:
-    """Chooses one text's tokens, and remembers those it has chosen.
-
-    ids: the prompt and what has been chosen since.
-    """
+    """Chooses one text's tokens, and counts those it has chosen."""
 
     def __init__(self, request: Request) -> None:
         self.request, self.config = request, request.config
-        self.ids = list(request.prompt)
         self._penalties = Penalties(request)
-        self._greedy = self.config.greedy or self.config.temperature == 0
+        self._greedy = self.config.greedy or self.config.temperature < COLDEST
 
     def choose(self, logits: Tensor) -> Token:
-        """The next token from logits (V,), on the CPU, float32; it joins `ids`."""
+        """The next token from logits (V,), on the CPU, float32."""
         likely = self._penalties.apply(logits)
         if self._greedy:
             token_id = int(likely.numpy().argmax())  # a NaN, where there is one
@@ -43,7 +41,6 @@ class Sampler:
             ids, shares = self._filtered(likely)
             place = draw(shares, self.request.generator)
             token_id = place if ids is None else int(ids[place])
-        self.ids.append(token_id)
         self._penalties.count(token_id)
         return told(token_id, logits, self.request.logprobs)
 
@@ -61,7 +58,7 @@ class Sampler:
         config = self.config
         top = float(logits.max())
         check_likeliest(top)
-        # With the largest logit at 0, the coldest temperature can't make it infinite.
+        # With the largest logit at 0, no temperature can make it infinite.
         logits, ids = apply_temperature(logits - top, config.temperature), None
         if config.top_k is not None and config.top_k < len(logits):
             logits, ids = _keep(apply_top_k(logits, config.top_k), ids)
