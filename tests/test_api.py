@@ -218,6 +218,14 @@ def test_a_model_of_one_document_has_no_end(token_lm: LanguageModel) -> None:
     assert LanguageModel(token_lm.model, token_lm.tokenizer, documents=1).end_id is None
 
 
+def test_ids_that_stand_for_nothing_are_never_chosen() -> None:
+    model = tiny_gpt(vocab_size=64, tie_weights=False)
+    model.lm_head.weight.data[8:] *= 10
+    lm = LanguageModel(model, CharTokenizer("abcdefgh"))
+    for knobs in ({"greedy": True}, {"temperature": 5.0, "seed": 1}, {"beam": 3}):
+        assert set(lm.generate("a", max_new_tokens=30, **knobs)) <= set("abcdefgh")
+
+
 def test_an_unknown_character_is_named(char_lm: LanguageModel) -> None:
     with pytest.raises(TokenizerError, match="'€'"):
         char_lm.generate("5 €")

@@ -181,7 +181,11 @@ def test_the_draw_follows_the_shares() -> None:
         assert counts[token] / 4000 == pytest.approx(share, abs=0.03)
 
 
-@pytest.mark.parametrize("knobs", [{"greedy": True}, {"temperature": 0.0}, {"top_k": 1}])
+@pytest.mark.parametrize(
+    "knobs",
+    [{"greedy": True}, {"temperature": 0.0}, {"temperature": 1e-46}, {"temperature": 1e-6},
+     {"top_k": 1}],
+)  # fmt: skip
 def test_greedy_temperature_0_and_top_k_1_take_the_likeliest(knobs: dict) -> None:
     for seed in range(20):
         logits = torch.randn(30, generator=torch.Generator().manual_seed(seed))
