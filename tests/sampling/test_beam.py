@@ -15,7 +15,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from yocto.config import GPTConfig, SamplingConfig
 from yocto.errors import CheckpointError, ConfigError
 from yocto.model.gpt import GPT
-from yocto.sampling.beam import BeamSearch, search
+from yocto.sampling.beam import BeamSearch, _Reader, search
 from yocto.sampling.request import Request
 
 END = 7
@@ -104,7 +104,7 @@ def test_beams_enough_for_all_texts_find_the_likeliest() -> None:
         scores[text] = sum(logprobs[1 + i, token].item() for i, token in enumerate(text))
     best = max(scores, key=lambda text: scores[text])
     assert tuple(found(model, prompt, beam=64, max_new_tokens=3)) == best
-    beam = search(model, Request(prompt, SamplingConfig(beam=64, max_new_tokens=3)))
+    *_, beam = search(model, Request(prompt, SamplingConfig(beam=64, max_new_tokens=3)))
     assert beam.score == pytest.approx(scores[best] / 3, abs=1e-5)
 
 
@@ -189,8 +189,33 @@ def test_with_one_token_left_all_beams_say_it() -> None:
 def test_what_can_not_be_chosen_from_is_told() -> None:
     config = SamplingConfig(beam=2)
     with pytest.raises(ConfigError, match="bans them all"):
-        search(tiny_gpt(), Request([1], config, banned=range(26)))
+        list(search(tiny_gpt(), Request([1], config, banned=range(26))))
     spoilt = tiny_gpt()
     spoilt.norm.weight.data.fill_(float("nan"))
     with pytest.raises(CheckpointError, match="not a number"):
-        search(spoilt, Request([1], config))
+        list(search(spoilt, Request([1], config)))
+
+
+def test_a_search_that_is_broken_off_tells_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_gpt(block_size=12)
+    config = SamplingConfig(beam=3, max_new_tokens=40)
+    bests = [beam.tokens for beam in search(model, Request([1, 2], config))]
+    reads = iter(range(5))
+    read = _Reader.read
+
+    def interrupted(self, *args):
+        if next(reads, None) is None:
+            raise KeyboardInterrupt
+        return read(self, *args)
+
+    monkeypatch.setattr(_Reader, "read", interrupted)
+    found = BeamSearch(model, [Request([1, 2], config)])
+    with pytest.raises(KeyboardInterrupt):
+        list(found)
+    assert list(found.so_far()) == [(0, token) for token in bests[4]]
+    assert len(bests[4]) == 5
+
+
+def test_no_token_is_wanted() -> None:
+    config = SamplingConfig(beam=3, max_new_tokens=0)
+    assert list(BeamSearch(tiny_gpt(), [Request([1, 2], config)])) == []

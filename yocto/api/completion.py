@@ -63,24 +63,32 @@ class Completions:
 
     def __iter__(self) -> Iterator[tuple[Completion, str]]:
         for index, token in self._tokens:
-            text = self.texts[index]
             if token is None:
-                yield text, self._finish(index, "stop")
-                continue
-            text.add(token)
-            piece = "" if token.id in self._special else self._decoders[index].push(token.id)
-            grown = self._grow(index, piece)
-            if len(text.ids) == self._lengths[index] and text.finish_reason is None:
-                grown += self._finish(index, "length")
-            yield text, grown
+                yield self.texts[index], self._finish(index, "stop")
+            else:
+                yield self.texts[index], self._take(index, token)
         for index, text in enumerate(self.texts):
             if text.finish_reason is None:  # of no token at all
                 yield text, self._finish(index, "length")
 
     def break_off(self) -> None:
-        """Let through what was held back as the possible start of a stop string: no more comes."""
+        """Let through what was held back, as the possible start of a stop string or by a search
+        that is not at its end: no more comes."""
+        for index, token in self._tokens.so_far():
+            self._take(index, token)
         for text, stops in zip(self.texts, self._filters, strict=True):
             text.text += stops.finish()
+
+    def _take(self, index: int, token: Token) -> str:
+        text = self.texts[index]
+        if text.finish_reason is not None:  # by a stop string in what a search has found
+            return ""
+        text.add(token)
+        piece = "" if token.id in self._special else self._decoders[index].push(token.id)
+        grown = self._grow(index, piece)
+        if len(text.ids) == self._lengths[index] and text.finish_reason is None:
+            grown += self._finish(index, "length")
+        return grown
 
     def _grow(self, index: int, piece: str) -> str:
         text, stops = self.texts[index], self._filters[index]

@@ -78,6 +78,8 @@ class LanguageModel:
 
         quantize, tokens: as for_generation has them.
         """
+        if quantize not in ("none", "int8"):
+            raise ConfigError(f"quantize is {quantize!r}", 'It takes "none" or "int8".')
         checkpoint = Checkpoint.open(path)
         tokenizer = checkpoint.load_tokenizer()
         model = checkpoint.load_model(pick_device(device))

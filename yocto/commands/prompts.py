@@ -80,7 +80,13 @@ def _read_lines(path: str, lm: LanguageModel, progress: Progress) -> list[Prompt
 def _read_file(path: str, hint: str) -> str:
     from yocto.dataset.text import read_text  # nobody else waits for what it imports
 
-    return read_text(path, hint)
+    try:
+        return read_text(path, hint)
+    except DataError as error:
+        if "--errors" in error.hint:  # which commands have that read a corpus
+            hint = "Convert it to UTF-8, with iconv, say."
+            raise DataError(error.message, hint) from error
+        raise
 
 
 def _read_standard_input() -> str:

@@ -23,6 +23,7 @@ class BeamSearch:
     def __init__(self, model: GPT, requests: Sequence[Request]) -> None:
         self.model, self.requests = model, requests
         self._cancelled: set[int] = set()
+        self._best: tuple[int, Beam] | None = None  # of a search that is not at its end
 
     def cancel(self, index: int) -> None:
         """Hand on no more tokens of this request."""
@@ -30,7 +31,11 @@ class BeamSearch:
 
     def __iter__(self) -> Iterator[tuple[int, Token | None]]:
         for index, request in enumerate(self.requests):
-            found = search(self.model, request)
+            for beam in search(self.model, request):
+                self._best = index, beam
+            if self._best is None:  # no token is wanted
+                continue
+            (_, found), self._best = self._best, None
             for token in found.tokens:
                 if index in self._cancelled:
                     break
@@ -38,6 +43,12 @@ class BeamSearch:
             else:
                 if found.ended:
                     yield index, None
+
+    def so_far(self) -> Iterator[tuple[int, Token]]:
+        """What a search that was broken off has found by then."""
+        if self._best is not None:
+            index, beam = self._best
+            yield from ((index, token) for token in beam.tokens)
 
 
 @dataclass(frozen=True)
@@ -55,9 +66,9 @@ class Beam:
 
 
 @torch.no_grad()
-def search(model: GPT, request: Request) -> Beam:
-    """The best text of a beam search, as transformers' generate finds it with num_beams,
-    do_sample=False and length_penalty.
+def search(model: GPT, request: Request) -> Iterator[Beam]:
+    """The best text of a beam search so far, after every step; the last one is what transformers'
+    generate finds with num_beams, do_sample=False and length_penalty.
 
     A text that ends joins the finished ones if it is among the `beam` likeliest of its step. The
     search ends when `beam` are finished and the likeliest unfinished one, as long as it is by then,
@@ -82,13 +93,13 @@ def search(model: GPT, request: Request) -> Beam:
                 rows.append(row)
         live = following
         finished = sorted(finished, key=lambda beam: -beam.score)[: config.beam]
+        yield finished[0] if finished else live[0]
         if not live:
             break
         if len(finished) == config.beam:
             best = live[0].score / length**config.length_penalty
             if best <= finished[-1].score:
                 break
-    return finished[0] if finished else live[0]
 
 
 def _candidates(

@@ -33,6 +33,10 @@ class Generation:
         """Make no more tokens for this request."""
         self._cancelled.add(index)
 
+    def so_far(self) -> Iterator[tuple[int, Token]]:
+        """Nothing: each token was handed on when it was chosen."""
+        return iter(())
+
     def __iter__(self) -> Iterator[tuple[int, Token | None]]:
         waiting = deque(enumerate(self.requests))
         texts: list[_Text] = []  # text i has row i of the engine
