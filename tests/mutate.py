@@ -31,8 +31,8 @@ MARKER = "code-has-run"  # a file that hostile files would make, if their code r
 def damage(data: bytes, form: str, rng: Random, others: Sequence[bytes] = ()) -> bytes:
     """A damaged copy of a file: mostly damaged once, now and then several times over.
 
-    form: "bytes", "lines", "json", "jsonl", "yaml", "toml", "safetensors" or "pt". others: files to
-    splice with.
+    form: "bytes", "lines", "json", "jsonl", "jinja", "yaml", "toml", "safetensors" or "pt". others:
+    files to splice with.
     """
     structural = STRUCTURAL.get(form)
     for _ in range(rng.choice((1, 1, 1, 1, 2, 4))):
@@ -310,6 +310,35 @@ def _jsonl(data: bytes, rng: Random) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
+# ------------------------------------------------------------------------------ as a Jinja template
+
+JINJA = [
+    "{{ ''.__class__.__mro__ }}", "{{ cycler.__init__.__globals__.os.system('touch x') }}",
+    "{{ self._TemplateReference__context }}", "{{ messages[9].content }}", "{{ 1 / 0 }}",
+    "{{ 9 ** 9 ** 9 }}", "{{ 'a' * 999999999 }}", "{{ [0] * 999999999 }}", "{{ bos_token }}",
+    "{{ '%999999999d' % 1 }}", "{{ '{:999999999}'.format(1) }}", "{{ 'a'.center(999999999) }}",
+    "{{ 'a' | center(999999999) }}", "{{ range(999999999) | list }}", "{{ messages | tojson }}",
+    "{{ 'ab' | batch(999999999, 'x') | list }}", "{{ lipsum(n=99999) }}", "{{ x.y.z }}",
+    "{% for i in range(99999) %}{% for j in range(99999) %}a{% endfor %}{% endfor %}",
+    "{% macro f() %}{{ f() ~ f() }}{% endmacro %}{{ f() }}", "{% include 'x' %}",
+    "{% set n = namespace(x='ab') %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+    "{% extends '/etc/passwd' %}", "{% import 'os' as os %}", "{% block a %}{% endblock %}",
+    "{{ raise_exception('no') }}", "{{ strftime_now('%' * 999) }}", "{% raw %}", "{#", "{{", "{%",
+    "{% if true %}", "{% endfor %}", "{% continue %}", "{% break %}", "{{ '\ud800' }}", "(" * 999,
+    "{{ " + "(" * 999 + ")" * 999 + " }}", "{% generation %}", "{{ messages.append(1) }}",
+]  # fmt: skip
+
+
+def _jinja(data: bytes, rng: Random) -> bytes:
+    """Something else where a tag begins or ends, or in place of one."""
+    text = data.decode("utf-8")
+    places = [place for found in re.finditer(r"{[{%].*?[}%]}", text) for place in found.span()]
+    start = rng.choice(places or range(len(text)))
+    end = rng.choice([place for place in places if place >= start][:3] or [start])
+    new = rng.choice((*JINJA, *STRINGS))
+    return (text[:start] + new + text[rng.choice((start, end)) :]).encode("utf-8", "surrogatepass")
+
+
 # ---------------------------------------------------------------------------- as lines of settings
 
 BOMB = "\n".join(
@@ -570,6 +599,7 @@ STRUCTURAL: dict[str, Callable[[bytes, Random], bytes]] = {
     "json": _json,
     "regex": _regex,
     "jsonl": _jsonl,
+    "jinja": _jinja,
     "yaml": _lines(YAML_VALUES, YAML_LINES),
     "toml": _lines(TOML_VALUES, TOML_LINES),
     "lines": _lines(PLAIN_VALUES, PLAIN_VALUES),

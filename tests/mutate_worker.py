@@ -36,15 +36,21 @@ import torch
 import yocto.tokenizer.patterns
 import yocto.training.trainer as trainer_module
 from yocto.api import LanguageModel
+from yocto.chat.conversation import Conversation, save_conversation
+from yocto.chat.huggingface import HuggingFaceTemplate
+from yocto.chat.roles import ROLE_TOKENS, Message
 from yocto.checkpoint import Checkpoint, Run, find_checkpoint, find_runs
+from yocto.checkpoint.chat_template import read_chat_template
 from yocto.checkpoint.step import digest
 from yocto.commands import prepare_char, train, train_tokenizer
+from yocto.commands.conversations import open_chats
 from yocto.commands.corpus import open_corpus, prepare_data
 from yocto.commands.data import encode_texts, open_corpus_text, recorded_corpus
 from yocto.commands.fitting import settings_file, trained
 from yocto.commands.prompts import read_prompt
 from yocto.config import (
     END_OF_TEXT,
+    FinetuneConfig,
     GPTConfig,
     PrepareCharConfig,
     SampleConfig,
@@ -268,6 +274,47 @@ def write_settings(name: str) -> None:
     Path(name).write_text(text, encoding="utf-8")
 
 
+EXCHANGES = [("he knows who?", "The child."), ("And what?", "much, <|end|> Né 🙂\n")]
+MESSAGES = [
+    {"role": role, "content": text}
+    for question, answer in EXCHANGES
+    for role, text in (("user", question), ("assistant", answer))
+]
+TEMPLATE = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] "
+    "+ '<|im_end|>' + '\\n' }}{% endfor %}\n{% if add_generation_prompt %}"
+    "{{ bos_token }}<|im_start|>assistant\n{% endif %}\n"
+)
+
+
+def write_conversation() -> None:
+    """What /save writes."""
+    messages = [Message("assistant" if i % 2 else "user", m["content"])
+                for i, m in enumerate(MESSAGES)]  # fmt: skip
+    knobs = {"temperature": 0.7, "top_k": 20, "max_new_tokens": 30, "stop": ["a", "b"]}
+    save_conversation(Path("chat.json"), Conversation("Be brief.", messages, knobs))
+
+
+def write_chats() -> None:
+    """Conversations in each of the layouts."""
+    alpaca = {"instruction": "Greet.", "input": "in French", "output": "Salut."}
+    said = [{"from": role, "value": text} for role, text in (("human", "Hi"), ("gpt", "Hello."))]
+    chats = [{"messages": [{"role": "system", "content": "Be brief."}, *MESSAGES]}, alpaca,
+             {"conversations": said}]  # fmt: skip
+    lines = [json.dumps(chat, ensure_ascii=False) for chat in chats]
+    Path("chats.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    Path("chats.json").write_text(json.dumps(chats), encoding="utf-8")
+
+
+def write_template() -> None:
+    """What a folder from Hugging Face tells of conversations."""
+    settings = {"bos_token": "<s>", "eos_token": {"content": "<|im_end|>", "lstrip": False},
+                "chat_template": [{"name": "default", "template": TEMPLATE}]}  # fmt: skip
+    Path("chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
+    Path("tokenizer_config.json").write_text(json.dumps(settings))
+    Path("generation_config.json").write_text(json.dumps({"eos_token_id": [2, 3]}))
+
+
 # --------------------------------------------------------------------------------- what reads them
 
 
@@ -409,6 +456,42 @@ def use_prompt() -> None:
     lm.generate(read_prompt("@prompt.txt"), max_new_tokens=1, seed=1)
 
 
+def use_conversation() -> None:
+    """As /load does; what the model makes of it is not waited for."""
+    lm = ONCE("lm", lambda: LanguageModel.open(find_checkpoint(None, Path("checkpoints")), "cpu"))
+    chat = lm.chat()
+    chat.load("chat.json")
+    chat.used()
+    chat.save("again.json")
+    again = lm.chat()
+    again.load("again.json")
+    assert again.messages == chat.messages and again.knobs() == chat.knobs()
+
+
+def use_chats(name: str) -> None:
+    """As finetune reads them, once passing over what is bad."""
+    tokenizer = ONCE("bytes", lambda: byte_bpe().with_special_tokens(ROLE_TOKENS))
+    for skip_bad in (True, False):
+        config = FinetuneConfig(data=(name,), skip_bad=skip_bad)
+        chats = open_chats(config, tokenizer, 40, QUIET)
+        learnt = chats.train.targets + chats.val.targets
+        assert 0 < learnt < len(chats.train.ids) + len(chats.val.ids)
+
+
+def use_template() -> None:
+    """As a chat does, from its first question on."""
+    special = ("<|im_start|>", "<|im_end|>")
+    tokenizer = ONCE("chatml", lambda: byte_bpe().with_special_tokens(special))
+    file = read_chat_template(HERE)
+    if file is not None:
+        template = HuggingFaceTemplate(tokenizer, file)
+        system, turns = Message("system", "Be brief."), [Message("user", "Hi"), Message(
+            "assistant", "Hello."), Message("user", "<|im_end|>?")]  # fmt: skip
+        for messages in (turns[:1], turns, [system, *turns]):
+            ids = template.prompt_ids(messages)
+            assert ids and all(0 <= i < tokenizer.vocab_size for i in ids)
+
+
 QUIET = SilentProgress()
 _MADE: dict[str, Any] = {}
 
@@ -537,6 +620,17 @@ KINDS: dict[str, Kind] = {
     "prompt": Kind(
         lambda: (write_char_run(), Path("prompt.txt").write_text("he knows who\nknows")),
         {"prompt.txt": "bytes"}, use_prompt,
+    ),
+    "conversation": Kind(
+        lambda: (write_token_run(), write_conversation()), {"chat.json": "json"}, use_conversation
+    ),
+    "chats.jsonl": Kind(write_chats, {"chats.jsonl": "jsonl"}, lambda: use_chats("chats.jsonl")),
+    "chats.json": Kind(write_chats, {"chats.json": "json"}, lambda: use_chats("chats.json")),
+    "chat-template": Kind(
+        write_template,
+        {"chat_template.jinja": "jinja", "tokenizer_config.json": "json",
+         "generation_config.json": "json"},
+        use_template,
     ),
     "set": Kind(
         lambda: Path("typed").write_text("n_layer=2\nlearning-rate=1e-3\nrun_name=a\nstop=[a, b]"),

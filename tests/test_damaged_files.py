@@ -241,6 +241,14 @@ FOUND = {
         "trainer-sealed", saved(batches={"epoch": 0, "index": 0}), "does not fit",
     ),
     "a count of tokens without end": ("trainer-sealed", saved(tokens=10**400), "whole number"),
+    "a template whose name is a list": (
+        "chat-template",
+        lambda file: (
+            put("chat_template/0/name", [1])(file.with_name("tokenizer_config.json")),
+            file.write_text("{{ raise_exception('none is left') }}"),
+        ),
+        "none is left",
+    ),
     "a call that takes memory": ("trainer-sealed", saved(step=mutate.Hoard()), "can't be read"),
     "a call that runs code": ("trainer-sealed", saved(step=mutate.Hostile()), "can't be read"),
 }  # fmt: skip

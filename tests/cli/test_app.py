@@ -748,6 +748,31 @@ def test_what_wins_takes_the_other_name_of_the_same_thing_with_it(home: Path, yo
     assert "minutes" not in yaml.safe_load(back.stdout)
 
 
+@pytest.mark.parametrize(
+    ("flags", "counts"),
+    [
+        ((), ("epochs", 3.0)), (("--epochs", "2"), ("epochs", 2.0)),
+        (("--minutes", "2"), ("minutes", 2.0)), (("--max-iters", "7"), ("max_iters", 7)),
+        (("--set", "minutes=off"), ("epochs", 3.0)),
+    ],
+)  # fmt: skip
+def test_of_three_names_for_the_length_of_a_fine_tuning_one_is_shown_and_read_back(
+    home: Path, yocto, flags: tuple[str, ...], counts: tuple[str, Any]
+) -> None:
+    def shown(*flags: str) -> tuple[dict[str, Any], dict[str, str]]:
+        result = yocto("finetune", *flags, "--show-config")
+        assert result.exit_code == 0, result.stderr
+        return yaml.safe_load(result.stdout), sources(result.stdout)
+
+    first, where = shown(*flags)
+    lengths = {n: v for n, v in first.items() if n in ("minutes", "epochs", "max_iters")}
+    assert lengths == dict([counts])
+    assert where[counts[0]] == ("flag" if flags[:1] not in ((), ("--set",)) else "default")
+    (home / "shown.yaml").write_text(yaml.safe_dump(first))
+    assert shown("--config", "shown.yaml")[0] == first
+    assert shown("--config", "shown.yaml", "--max-iters", "9")[0]["max_iters"] == 9
+
+
 def test_a_text_behind_set_is_taken_as_it_is(home: Path, yocto) -> None:
     result = yocto("train", "--set", "run_name=2024", "--set", "max_iters=1e3", "--show-config")
     shown = yaml.safe_load(result.stdout)

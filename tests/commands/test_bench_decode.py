@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any, Self
 
 import pytest
+from typer.testing import CliRunner
 
 from yocto.bench import contest, decoding
+from yocto.bench.job import AnyJob
 from yocto.bench.peers import NOT_INSTALLED
+from yocto.bench.session import Session
+from yocto.cli.app import make_app
+from yocto.config import GPTConfig
+from yocto.model.gpt import GPT
 
 SMALL = (
     "--n-layer", "1", "--n-head", "1", "--n-embd", "8", "--block-size", "16", "--vocab-size", "50",
@@ -19,10 +27,57 @@ SIDES = [
     "yocto", "yocto, int8", "yocto, batch", "no-cache", "transformers", "transformers, batch",
     "memory",
 ]  # fmt: skip
+Said = dict[str, list[dict[str, Any]]]  # side -> what its worker has answered
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[tuple[str, Said]]:
+    """One measurement with real workers, which take seconds to start: the command's JSON, and what
+    each of them said."""
+    said: Said = {}
+
+    class Recording(Session):
+        def __init__(self, job: AnyJob) -> None:
+            super().__init__(job)
+            self.said = said.setdefault(job.engine, [])
+
+        def ask(self) -> dict[str, Any]:
+            self.said.append(super().ask())
+            return self.said[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contest, "Session", Recording)
+        words = ["bench", "decode", *SMALL, "--family", "qwen3", "--json"]
+        result = CliRunner().invoke(make_app(), words, catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    yield result.stdout, said
+
+
+@pytest.fixture
+def replayed(measured: tuple[str, Said], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Workers that say it once more; the set gets the names of those that are started."""
+    started: set[str] = set()
+
+    class Replayed:
+        def __init__(self, job: AnyJob) -> None:
+            started.add(job.engine)
+            self.answers = iter(measured[1][job.engine])
+
+        def ask(self) -> dict[str, Any]:
+            return next(self.answers)
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+    monkeypatch.setattr(contest, "Session", Replayed)
+    return started
 
 
 def test_the_table_has_a_row_for_each_side_and_fits_80_columns(
-    yocto, monkeypatch: pytest.MonkeyPatch
+    yocto, replayed: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     result = yocto("bench", "decode", *SMALL)
@@ -48,14 +103,13 @@ def test_the_table_has_a_row_for_each_side_and_fits_80_columns(
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3"])
-def test_json_has_everything_whatever_the_family(yocto, family: str) -> None:
-    result = yocto("bench", "decode", *SMALL, "--n-embd", "8", "--family", family, "--json")
-    assert result.exit_code == 0, result.stderr
-    told = json.loads(result.stdout)
-    assert told["shape"]["family"] == family
+def test_json_has_everything(measured: tuple[str, Said]) -> None:
+    told = json.loads(measured[0])
+    assert told["shape"]["family"] == "qwen3"
     assert (told["prompt_tokens"], told["new_tokens"], told["rounds"]) == (3, 9, 1)
-    assert (told["threads"], told["parameters"] > 800) == (1, True)
+    model = GPT(GPTConfig(**told["shape"]))
+    assert told["parameters"] == sum(p.numel() for p in model.parameters())
+    assert told["threads"] == 1
     assert set(told["machine"]) == {"cpu", "cores", "system", "python"}
     assert [row["engine"] for row in told["rows"]] == SIDES
     for row in told["rows"]:
@@ -69,7 +123,7 @@ def test_json_has_everything_whatever_the_family(yocto, family: str) -> None:
 
 
 def test_where_transformers_is_missing_the_rest_goes_on(
-    yocto, monkeypatch: pytest.MonkeyPatch
+    yocto, replayed: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = contest.version_of
     monkeypatch.setattr(
@@ -81,15 +135,17 @@ def test_where_transformers_is_missing_the_rest_goes_on(
     assert re.search(r"^transformers +1 +– +– +– +– +– *$", result.stdout, re.M)
     assert re.search(r"^yocto / transformers +–$", result.stdout, re.M)
     assert re.search(rf"^yocto / no-cache +{FLOAT}$", result.stdout, re.M)
+    assert replayed == {name for name in SIDES if "transformers" not in name}
 
 
-def test_peers_that_were_not_asked_for_have_no_rows(yocto) -> None:
+def test_peers_that_were_not_asked_for_have_no_rows(yocto, replayed: set[str]) -> None:
     result = yocto("bench", "decode", *SMALL, "--peers", "no-cache", "--json")
     assert result.exit_code == 0, result.stderr
     told = json.loads(result.stdout)
     assert [row["engine"] for row in told["rows"]] == [
         name for name in SIDES if "transformers" not in name
     ]
+    assert replayed == {row["engine"] for row in told["rows"]}
     assert told["ratios"]["yocto / transformers"] is None
 
 

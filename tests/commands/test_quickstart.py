@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -92,23 +93,26 @@ def test_the_shipped_texts_questions_are_of_its_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("terminal", "knobs", "flags", "talks"),
-    [(True, {}, (), True), (False, {}, (), False), (True, {"chat": False}, (), False),
-     (True, {}, (True,), False)],
+    ("terminal", "knobs", "as_json", "talks"),
+    [(True, {}, False, True), (False, {}, False, False), (True, {"chat": False}, False, False),
+     (True, {}, True, False)],
 )  # fmt: skip
 def test_it_ends_in_a_chat_on_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    terminal: bool, knobs: dict[str, Any], flags: tuple[bool, ...], talks: bool,
+    terminal: bool, knobs: dict[str, Any], as_json: bool, talks: bool,
 ) -> None:  # fmt: skip
     opened: list[str] = []
     monkeypatch.setattr(rendering, "on_terminal", lambda: terminal)
     monkeypatch.setattr(rendering, "run_chat", lambda result: opened.append(result.checkpoint))
     monkeypatch.setattr(chat, "run", lambda config, progress: chat.OpenChat(config.ckpt, Any))
     result = quickstart.Quickstart(TRAINED, [("Who?", "He.")], "", **{"chat": True, **knobs})
-    rendering.render_quickstart(result, *flags or (False,))
-    assert bool(opened) is talks
-    assert all("quickstart-1" in path for path in opened)
-    assert "yocto chat" in capsys.readouterr().out or flags
+    rendering.render_quickstart(result, as_json)
+    assert opened == (["checkpoints/quickstart-1"] if talks else [])
+    shown = capsys.readouterr().out
+    if as_json:
+        assert json.loads(shown)["exchanges"] == [["Who?", "He."]]
+    else:
+        assert "Assistant: He.\n" in shown and "yocto chat" in shown
 
 
 def test_an_interrupted_quickstart_says_how_to_go_on(

@@ -15,6 +15,7 @@ from yocto.dataset.chats import (
     BadRecordError,
     Conversation,
     Turn,
+    drawn,
     read_chats,
     turns_of,
     validates,
@@ -139,17 +140,18 @@ def chat(number: int) -> Conversation:
 
 @given(st.sets(st.integers(), min_size=2, max_size=40), st.floats(0.01, 0.9))
 def test_both_splits_have_a_conversation_of_two(numbers: set[int], val_ratio: float) -> None:
-    held = validates([chat(n) for n in numbers], val_ratio)
+    held = validates([drawn(chat(n)) for n in numbers], val_ratio)
     assert any(held) and not all(held)
 
 
 def test_a_conversation_stays_in_its_split_when_others_join() -> None:
-    few, many = [chat(n) for n in range(200)], [chat(n) for n in range(1000)]
+    few, many = ([drawn(chat(n)) for n in range(count)] for count in (200, 1000))
     assert validates(few, 0.1) == validates(many, 0.1)[:200]
     assert 70 < sum(validates(many, 0.1)) < 130
 
 
 def test_one_conversation_trains_and_so_do_copies_of_it() -> None:
-    assert validates([chat(1)], 0.5) == [False]
-    assert validates([chat(1)] * 3, 0.5) == [False] * 3
-    assert validates([chat(1), chat(2)], 0.0) == [False] * 2
+    one, other = drawn(chat(1)), drawn(chat(2))
+    assert validates([one], 0.5) == [False]
+    assert validates([one] * 3, 0.5) == [False] * 3
+    assert validates([one, other], 0.0) == [False] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,20 @@ def test_a_window_holds_inputs_and_the_targets_that_are_learnt_only() -> None:
     assert targets.tolist() == [[5, 6, no, 2, 3, no], [no, 2, 3, no, no, no]]
     assert idx.dtype == targets.dtype == torch.int64
     assert found.targets == 4
+
+
+@given(SIZES, st.randoms())
+def test_a_part_has_those_that_are_wanted_in_their_order(sizes: list[int], random: Any) -> None:
+    whole = conversations(sizes)
+    wanted = np.array([random.random() < 0.5 for _ in sizes])
+
+    def each(found: Conversations) -> list[tuple[list[int], list[bool]]]:
+        spans = itertools.pairwise(found.starts)
+        return [(found.ids[i:j].tolist(), found.learnt[i:j].tolist()) for i, j in spans]
+
+    kept = [one for one, is_wanted in zip(each(whole), wanted, strict=True) if is_wanted]
+    assert each(whole.part(wanted)) == kept
+    assert whole.part(wanted).sha256 == Conversations.of(kept).sha256
 
 
 @given(SIZES, st.integers(1, 5), st.integers(0, 3))
@@ -119,3 +134,5 @@ def test_other_conversations_have_another_identity() -> None:
     assert conversations([4, 5]).sha256 == conversations([4, 5]).sha256
     assert conversations([4, 5]).sha256 != conversations([5, 4]).sha256
     assert len(conversations([4]).sha256) == 64
+    long, longer = ([([9] * n, [True] * n)] for n in ((1 << 20) + 5, (1 << 20) + 6))
+    assert Conversations.of(long).sha256 != Conversations.of(longer).sha256

@@ -88,6 +88,16 @@ def test_it_fits_a_model_of_kernels_on_a_cpu_alone() -> None:
     assert not Step.fits(plain.float().to("meta"))
 
 
+def test_it_fits_no_model_with_a_layer_that_has_no_kernel() -> None:
+    model = ready(tiny_gpt())
+    attn = model.blocks[1].get_submodule("attn")
+    attn.k_proj = nn.Linear(16, 16, bias=False)
+    assert not Step.fits(model)
+    attn.k_proj = Linear(16, 16, bias=False)  # ours, but without one
+    assert not Step.fits(model)
+    assert Step.fits(ready(model))
+
+
 @torch.no_grad()
 def test_weights_may_change_between_two_steps() -> None:
     model = ready(tiny_gpt())

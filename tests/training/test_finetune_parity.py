@@ -7,7 +7,16 @@ import random
 from pathlib import Path
 
 import pytest
-from chat_parity import curves
+import torch
+from chat_parity import curves, models
+from tiny import Recorder
+
+from yocto.chat.roles import ROLE_TOKENS
+from yocto.commands.conversations import open_chats
+from yocto.config import FinetuneConfig
+from yocto.tokenizer.char import CharTokenizer
+from yocto.training.chats import ChatLessons
+from yocto.training.loss import LanguageModelLoss
 
 SHAPE = {"n_layer": 2, "n_head": 2, "n_embd": 32, "block_size": 96}
 PLACES, THINGS = ("San Jose", "Palo Alto", "Fresno"), ("a table", "a room", "a ride", "two seats")
@@ -39,3 +48,38 @@ def test_the_masked_loss_follows_transformers(tmp_path: Path, family: str, alone
     assert theirs[-1] < 0.5 * theirs[0]  # something is learnt
     for step, (one, other) in enumerate(zip(ours, theirs, strict=True)):
         assert one == pytest.approx(other, rel=0.01), f"step {step}"
+
+
+# A conversation token by token, and the labels as transformers takes them: what is learnt stands at
+# its own place, -100 elsewhere; it is the model that shifts them.
+SAID = [
+    ("<|endoftext|>", False), ("<|user|>", False), ("a", False), ("b", False), ("<|end|>", False),
+    ("<|assistant|>", False), ("c", True), ("d", True), ("a", True), ("<|end|>", True),
+    ("<|user|>", False), ("d", False), ("<|end|>", False),
+    ("<|assistant|>", False), ("b", True), ("<|end|>", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("family", ["qwen3", "llama", "gpt2"])
+def test_what_is_learnt_is_what_labels_written_by_hand_say(tmp_path: Path, family: str) -> None:
+    tokenizer = CharTokenizer("abcd").with_special_tokens(ROLE_TOKENS)
+    turns = [("user", "ab"), ("assistant", "cda"), ("user", "d"), ("assistant", "b")]
+    messages = [{"role": role, "content": text} for role, text in turns]
+    (tmp_path / "a.jsonl").write_text(json.dumps({"messages": messages}), encoding="utf-8")
+    config = FinetuneConfig(data=(str(tmp_path / "a.jsonl"),), batch_size=1)
+    chats = open_chats(config, tokenizer, SHAPE["block_size"], Recorder())
+    start = tokenizer.end_id
+    assert start is not None
+    lessons = ChatLessons(config, chats.train, chats.val, 1, 2, SHAPE["block_size"], start)
+    ours, theirs = models(family, SHAPE, tokenizer.vocab_size)
+    loss = LanguageModelLoss(ours, start)(*lessons.batches().next())
+    known = {**tokenizer.special_tokens, "a": 0, "b": 1, "c": 2, "d": 3}
+    ids = torch.tensor([[known[token] for token, _ in SAID]])
+    labels = torch.tensor([[known[token] if learnt else -100 for token, learnt in SAID]])
+    expected = theirs.train()(input_ids=ids, labels=labels).loss
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    loss.backward()
+    expected.backward()
+    norms = [torch.nn.utils.get_total_norm([p.grad for p in model.parameters()])
+             for model in (ours, theirs)]  # fmt: skip
+    assert norms[0].item() == pytest.approx(norms[1].item(), rel=1e-4)

@@ -6,9 +6,13 @@ import copy
 
 import pytest
 import torch
-from tiny import randomize, tiny_gpt, train_config
+from tiny import LETTERS, randomize, tiny_gpt, train_config, with_kernels
 
+from yocto.api import LanguageModel
 from yocto.model.gpt import GPT
+from yocto.model.step import Step
+from yocto.sampling.engine import Engine
+from yocto.tokenizer.char import CharTokenizer
 from yocto.training.lora import (
     LoraLinear,
     add_factors,
@@ -61,6 +65,25 @@ def test_the_sum_is_a_plain_model_that_computes_the_same(family: str) -> None:
     kept = [i for i in range(26) if i not in IDS]
     assert torch.equal(plain.wte.weight[kept], model.wte.weight[kept])
     assert has_factors(changed) and not has_factors(plain)
+
+
+@FAMILIES
+def test_the_sum_writes_with_kernels_what_it_writes_without(family: str) -> None:
+    _, changed = adapted(family)
+    stir(changed)
+    assert not Step.fits(changed)
+    plain = plain_model(changed).eval()
+    quick = with_kernels(copy.deepcopy(plain))
+    assert Step.fits(quick) and not Step.fits(plain)
+    texts = [[1], [3, 25, 7], [4, 5]]
+    found, expected = (Engine(model).read(texts) for model in (quick, plain))
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+    for seed in range(5):
+        one, other = (
+            LanguageModel(model, CharTokenizer(LETTERS)).generate("ab", max_new_tokens=6, seed=seed)
+            for model in (quick, plain)
+        )
+        assert one == other
 
 
 def test_a_factor_is_alpha_over_rank_b_a_as_in_the_paper() -> None:

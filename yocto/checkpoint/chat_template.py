@@ -61,8 +61,8 @@ def _table(path: Path) -> dict[str, Any]:
 def _default(value: Any, path: Path) -> str | None:
     """The template of this name, where there are several."""
     if isinstance(value, list):
-        named = {t.get("name"): t.get("template") for t in value if isinstance(t, dict)}
-        value = named.get("default")
+        named = [t for t in value if isinstance(t, dict) and t.get("name") == "default"]
+        value = named[-1].get("template") if named else None
     if not isinstance(value, str | None):
         raise CheckpointError(f"{path}: chat_template is no text", _HINT)
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from yocto.config import Config
@@ -82,9 +82,7 @@ def render_config(config: Config, sources: Mapping[str, str], as_json: bool) -> 
     """Print settings in the format that --config reads; a comment tells where each comes from."""
     from yocto.utils.settings import settings_line  # it reads YAML, which takes long to import
 
-    values = config.to_dict()
-    for name, other in config.alternatives:  # two names for one thing: only what counts
-        values.pop(other if values[name] is not None else name)
+    values = _what_counts(config)
     if as_json:
         print_json(values)
         return
@@ -92,6 +90,30 @@ def render_config(config: Config, sources: Mapping[str, str], as_json: bool) -> 
     width = min(40, max(len(line) for line, _ in lines))
     for line, name in lines:
         write(f"{line:<{width}}  # {sources.get(name, 'default')}\n")
+
+
+def _what_counts(config: Config) -> dict[str, Any]:
+    """The settings; of those that say the same thing only the one that says it, so that they can be
+    read back."""
+    values = config.to_dict()
+    for names in _groups(config.alternatives):
+        said = [name for name in names if values[name] is not None]
+        given = [name for name in said if name in config.given]
+        survivor = (given or said or names[-1:])[0]
+        for name in names:
+            if name != survivor:
+                del values[name]
+    return values
+
+
+def _groups(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Names in groups, where pairs tell which say the same; each in the order of the pairs."""
+    groups: list[list[str]] = []
+    for pair in pairs:
+        joined = [group for group in groups if set(group) & set(pair)]
+        groups = [group for group in groups if group not in joined]
+        groups.append(list(dict.fromkeys([name for group in [*joined, pair] for name in group])))
+    return groups
 
 
 def render_version(version: str) -> None:

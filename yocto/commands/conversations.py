@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from yocto.chat.roles import Message, Role
 from yocto.chat.windows import Learnt, cut_conversation
 from yocto.config import FinetuneConfig
-from yocto.dataset.chats import Conversation, bad_record, read_chats, validates
+from yocto.dataset.chats import Conversation, bad_record, drawn, read_chats, validates
 from yocto.dataset.packed import Conversations
 from yocto.errors import DataError, TokenizerError
 from yocto.tokenizer.base import BaseTokenizer
@@ -30,6 +33,8 @@ class _Counts:
     divided: int = 0  # conversations in several windows
     lost: int = 0  # tokens that no window has
     dropped: int = 0  # conversations of which nothing is left
+    draws: list[float] = field(default_factory=list)  # of each that is left, for the split
+    parts: list[int] = field(default_factory=list)  # in how many windows each of those is
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,8 @@ class Chats:
     """Conversations in two splits, in windows of a model's context.
 
     val: empty where there are too few to set some aside. conversations: that train. bytes: of the
-    text that is learnt in each split. question: the turns before the assistant's first, of one that
-    validates, for looking at the model.
+    text that is learnt in each split. question: ids up to where the assistant speaks first, of one
+    that validates, for looking at the model; asked: what was said last in it.
     """
 
     train: Conversations
@@ -46,7 +51,8 @@ class Chats:
     conversations: int
     train_bytes: int
     val_bytes: int
-    question: list[Message]
+    question: list[int]
+    asked: str
 
 
 def open_chats(
@@ -58,48 +64,48 @@ def open_chats(
             "there is nothing to learn from", "Name the conversations: --data chats.jsonl"
         )
     counts = _Counts()
-    read = _read(config, counts)
-    windows = [_encoded(chat, tokenizer, block_size, config.skip_bad, counts) for chat in read]
-    chats = [chat for chat, found in zip(read, windows, strict=True) if found]
-    windows = list(filter(None, windows))
+    both = Conversations.of(_windows(config, tokenizer, block_size, counts))
     _tell(counts, block_size, progress)
-    if not chats:
+    if not counts.draws:
         raise DataError(f"no conversation in {', '.join(config.data)} can be learnt from", _LAYOUT)
-    held = validates(chats, config.val_ratio)
+    held = validates(counts.draws, config.val_ratio)
     if not any(held):
         why = "--val-ratio is 0" if not config.val_ratio else "there is one conversation only"
         progress.notice(f"no conversation validates, since {why}: losses are of what is learnt")
-    train, val = (
-        Conversations.of(w for found, is_val in zip(windows, held, strict=True) for w in found
-                         if is_val == wanted)
-        for wanted in (False, True)
-    )  # fmt: skip
+    of_val = np.repeat(held, counts.parts)
+    train, val = both.part(~of_val), both.part(of_val)
     parts = f" (in {len(train):,} and {len(val):,} windows)" if counts.divided else ""
     progress.say(
-        f"data        {len(chats) - sum(held):,} conversations to train on, {sum(held):,} to "
+        f"data        {len(held) - sum(held):,} conversations to train on, {sum(held):,} to "
         f"validate{parts}"
     )
-    asked = chats[held.index(True) if any(held) else 0]
+    question = _question(val if len(val) else train)
     return Chats(
         train,
         val,
-        len(chats) - sum(held),
+        len(held) - sum(held),
         _text_bytes(tokenizer, train),
         _text_bytes(tokenizer, val),
-        _question(asked),
+        question,
+        _last_said(tokenizer, question),
     )
 
 
-def _read(config: FinetuneConfig, counts: _Counts) -> list[Conversation]:
-    chats = []
+def _windows(
+    config: FinetuneConfig, tokenizer: BaseTokenizer, block_size: int, counts: _Counts
+) -> Iterator[Learnt]:
+    """The windows of all conversations; each is encoded when it has been read, and its text is not
+    kept."""
+    chat = None
     for chat in read_chats(config.data):
         if isinstance(chat, DataError):
             _pass_over(chat, config.skip_bad, counts)
-        else:
-            chats.append(chat)
-    if not chats and not counts.bad:
+        elif found := _encoded(chat, tokenizer, block_size, config.skip_bad, counts):
+            counts.draws.append(drawn(chat))
+            counts.parts.append(len(found))
+            yield from found
+    if chat is None:
         raise DataError(f"{', '.join(config.data)}: there is nothing in it", _LAYOUT)
-    return chats
 
 
 def _pass_over(error: DataError, skip: bool, counts: _Counts) -> None:
@@ -129,11 +135,18 @@ def _messages(chat: Conversation) -> list[Message]:
     return [Message(_ROLE[turn.role], turn.text) for turn in chat.turns]
 
 
-def _question(chat: Conversation) -> list[Message]:
-    """A conversation up to where the assistant speaks first."""
-    messages = _messages(chat)
-    first = next(i for i, message in enumerate(messages) if message.role == "assistant")
-    return messages[:first]
+def _question(conversations: Conversations) -> list[int]:
+    """The first conversation up to where the assistant speaks first."""
+    ids: list[int] = conversations.ids[: int(conversations.learnt.argmax())].tolist()
+    return ids
+
+
+def _last_said(tokenizer: BaseTokenizer, question: list[int]) -> str:
+    """The text of the last turn before the assistant's; "" where there is none."""
+    *words, _, _ = question  # the end of that turn, and the beginning of the answer
+    special = set(tokenizer.special_tokens.values())
+    begin = max((i + 1 for i, id_ in enumerate(words) if id_ in special), default=0)
+    return tokenizer.decode(words[begin:])
 
 
 def _tell(counts: _Counts, block_size: int, progress: Progress) -> None:
@@ -159,13 +172,14 @@ def _text_bytes(tokenizer: BaseTokenizer, conversations: Conversations) -> int:
     return sum(len(tokenizer.decode_bytes(ids)) for ids in _answers(conversations, special))
 
 
-def _answers(conversations: Conversations, special: set[int]) -> Iterable[list[int]]:
-    """The learnt ids, turn by turn."""
-    turn: list[int] = []
-    for i in conversations.ids[conversations.learnt].tolist():
-        if i in special:
-            yield turn
-            turn = []
-        else:
-            turn.append(i)
-    yield turn
+def _answers(conversations: Conversations, special: set[int]) -> Iterator[list[int]]:
+    """The learnt ids, turn by turn; few at a time become Python's, which are larger."""
+    for begin, end in itertools.pairwise(conversations.starts.tolist()):
+        turn: list[int] = []
+        for i in conversations.ids[begin:end][conversations.learnt[begin:end]].tolist():
+            if i in special:
+                yield turn
+                turn = []
+            else:
+                turn.append(i)
+        yield turn

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from yocto.api import LanguageModel
-from yocto.chat.roles import ROLE_TOKENS, Message, answer_start, conversation_ids
+from yocto.chat.roles import ROLE_TOKENS
 from yocto.checkpoint import Checkpoint, Run, find_checkpoint, find_runs
 from yocto.commands.conversations import Chats, open_chats
 from yocto.commands.fitting import (
@@ -80,7 +80,7 @@ def run(config: FinetuneConfig, progress: Progress) -> Trained | Rehearsed:
             Job(
                 path, shape, config, lessons, tokenizer,
                 lambda: _make_model(shape, tokenizer, config, checkpoint, old_tokenizer),
-                lambda trainer: _sampler(trainer, chats.question),
+                lambda trainer: _sampler(trainer, chats),
             ),
             resumed, progress,
         )  # fmt: skip
@@ -162,17 +162,16 @@ def _make_model(
     return model
 
 
-def _sampler(trainer: Trainer, question: list[Message]) -> Callable[[], str]:
+def _sampler(trainer: Trainer, chats: Chats) -> Callable[[], str]:
     """What the model answers by now, always from the same draw."""
     tokenizer = trainer.tokenizer
-    ids = [*conversation_ids(tokenizer, question)[0], answer_start(tokenizer)]
     knobs = SamplingConfig(max_new_tokens=100 if tokenizer.kind == "char" else 40, seed=1)
 
     def sample() -> str:
         # As a checkpoint has it: with LoRA the model in training is made of other modules.
         model = plain_model(trainer.model).eval()
         lm = LanguageModel(model, tokenizer, trainer.lessons.documents)
-        answer = " ".join("".join(lm.stream_ids(ids, knobs)).split())
-        return f"{' '.join(question[-1].text.split()) if question else ''} > {answer}"
+        answer = " ".join("".join(lm.stream_ids(chats.question, knobs)).split())
+        return f"{' '.join(chats.asked.split())} > {answer}"
 
     return sample

@@ -16,7 +16,7 @@ CHAT = "chat"  # the mode of a fine-tuned run, where others have char or token
 class FinetuneConfig(LoopConfig):
     """Settings of `yocto finetune`."""
 
-    alternatives = (("minutes", "max_iters"), ("minutes", "epochs"), ("epochs", "max_iters"))
+    alternatives = (("minutes", "epochs"), ("minutes", "max_iters"), ("epochs", "max_iters"))
 
     ckpt: str | None = path_knob(
         None, "The model to begin with: latest, a run's name or a path.",

@@ -58,7 +58,8 @@ class Config:
     """
 
     # Pairs of settings that say the same in two ways: one place names only one of a pair, and what
-    # wins over another place wins over the other name there too.
+    # wins over another place wins over the other name there too. Where the user names none, the
+    # first that has a value is the one that counts.
     alternatives: ClassVar[tuple[tuple[str, str], ...]] = ()
     # Settings whose default a preset decides.
     from_preset: ClassVar[frozenset[str]] = frozenset()

@@ -134,12 +134,16 @@ def _shown(value: Any) -> str:
     return kinds.get(type(value), "a number")
 
 
-def validates(chats: Sequence[Conversation], val_ratio: float) -> list[bool]:
-    """Which of them are for validation: each goes where a hash of its text says, so that adding
-    files moves none. Where chance would leave one of the splits empty, the nearest conversation is
-    moved there; a single one trains."""
-    draws = [draw(json.dumps(chat.turns).encode()) for chat in chats]
+def drawn(chat: Conversation) -> float:
+    """A number in [0, 1) that only its text decides."""
+    return draw(json.dumps(chat.turns).encode())
+
+
+def validates(draws: Sequence[float], val_ratio: float) -> list[bool]:
+    """Which of the conversations with these draws are for validation: each goes where its own draw
+    says, so that adding files moves none. Where chance would leave one of the splits empty, the
+    nearest conversation is moved there; a single one trains."""
     if val_ratio == 0 or len(set(draws)) < 2:  # copies of one conversation go together
-        return [False] * len(chats)
+        return [False] * len(draws)
     limit = min(max(val_ratio, min(draws) + 1e-12), max(draws))
-    return [drawn < limit for drawn in draws]
+    return [draw < limit for draw in draws]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,28 +23,35 @@ Window = list[int]  # the numbers of the conversations in it, in order
 class Conversations:
     """Conversations as ids, one behind the other.
 
-    ids (N,): int64. learnt (N,): which of them a model is to learn to say. starts (n + 1,): where
+    ids (N,): int32. learnt (N,): which of them a model is to learn to say. starts (n + 1,): where
     each begins, and N.
     """
 
-    ids: NDArray[np.int64]
+    ids: NDArray[np.int32]
     learnt: NDArray[np.bool_]
     starts: NDArray[np.int64]
 
     @classmethod
     def of(cls, conversations: Iterable[tuple[Sequence[int], Sequence[bool]]]) -> Conversations:
-        """Conversations of ids and of what is learnt of them; each has two ids at least."""
-        ids, learnt, starts = [], [], [0]
+        """Conversations of ids and of what is learnt of them; each has two ids at least. Takes no
+        more memory than they do."""
+        ids, learnt, starts = array("i"), bytearray(), array("q", [0])
         for theirs, wanted in conversations:
-            ids.append(np.array(theirs, np.int64))
-            learnt.append(np.array(wanted, np.bool_))
-            starts.append(starts[-1] + len(theirs))
-        none = np.zeros(0)
+            ids.extend(theirs)
+            learnt.extend(wanted)
+            starts.append(len(ids))
         return cls(
-            np.concatenate([none, *ids]).astype(np.int64),
-            np.concatenate([none, *learnt]).astype(np.bool_),
-            np.array(starts, np.int64),
+            np.frombuffer(ids, np.int32),
+            np.frombuffer(learnt, np.bool_),
+            np.frombuffer(starts, np.int64),
         )
+
+    def part(self, wanted: NDArray[np.bool_]) -> Conversations:
+        """Those that are wanted, (n,), in their order."""
+        sizes = np.diff(self.starts)
+        tokens = np.repeat(wanted, sizes)
+        starts = np.concatenate([[0], np.cumsum(sizes[wanted])])
+        return Conversations(self.ids[tokens], self.learnt[tokens], starts)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -57,8 +65,9 @@ class Conversations:
     def sha256(self) -> str:
         """The identity of all of it."""
         digest = hashlib.sha256()
-        for part in (self.ids, self.learnt, self.starts):
-            digest.update(part.tobytes())
+        for part, kind in ((self.ids, np.int64), (self.learnt, np.bool_), (self.starts, np.int64)):
+            for i in range(0, len(part), 1 << 20):
+                digest.update(part[i : i + (1 << 20)].astype(kind).tobytes())
         return digest.hexdigest()
 
     def places(self) -> NDArray[np.int64]:
