@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 class Answer:
     """Figures of an answer; they grow while it is made.
 
-    prompt_tokens: what the model was shown, of which `shown` exchanges, this one included. tokens:
-    those made. seconds: since the message was sent; first_seconds: until the first text came.
-    finish_reason: as in Completion.
+    prompt_tokens: what the model was shown before the answer, of which `shown` exchanges, this one
+    included; fewer, once a long answer needed their room. tokens: those made. seconds: since the
+    message was sent; first_seconds: until the first text came. finish_reason: as in Completion.
+    full: whether it was the context that ended the answer.
     """
 
     prompt_tokens: int
@@ -36,6 +38,7 @@ class Answer:
     seconds: float = 0.0
     first_seconds: float | None = None
     finish_reason: str | None = None
+    full: bool = False
 
     @property
     def tokens_per_second(self) -> float:
@@ -116,12 +119,18 @@ class Chat:
 
     def _answer(self, question: Question, start: float) -> Generator[str, None, None]:
         template = self.session.template
+        figures = self.last = Answer(len(question.ids), question.shown)
+        config, room = self.config, self.lm.block_size - len(question.ids) + 1
+        # Beams aren't shown anything anew: they end where the context is full.
+        short = config.beam > 1 and room < config.max_new_tokens
+        if short:
+            config = dataclasses.replace(config, max_new_tokens=room)
         completions = self.lm.complete(
-            [question.ids], self.config, stop=template.stop, end_ids=template.end_ids,
+            [question.ids], config, stop=template.stop, end_ids=template.end_ids,
             generators=[self._generator], engine=self._engine,
+            reframes=[partial(self._reframe, question, figures)],
         )  # fmt: skip
         (text,) = completions.texts
-        figures = self.last = Answer(len(question.ids), question.shown)
         said = ""
         try:
             for _, piece in completions:
@@ -132,8 +141,19 @@ class Chat:
                     yield fresh
         finally:
             self._measure(figures, text.ids, text.finish_reason, start, bool(said))
+            figures.full |= short and figures.finish_reason == "length"
             if said.strip():
                 self.session.answer(question, said.strip())
+
+    def _reframe(self, question: Question, figures: Answer, answer: list[int]) -> list[int] | None:
+        """What the model is shown where an answer has filled the context: whole turns, and room for
+        a quarter of it at least."""
+        shorter = self.session.reframed(question, answer, self.lm.block_size * 3 // 4)
+        if shorter is None:
+            figures.full = True
+            return None
+        figures.prompt_tokens, figures.shown = len(shorter.ids), shorter.shown
+        return [*shorter.ids, *answer]
 
     @staticmethod
     def _measure(

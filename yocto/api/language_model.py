@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -22,7 +23,7 @@ from yocto.model.gpt import GPT
 from yocto.model.linear import for_generation
 from yocto.sampling.engine import Engine
 from yocto.sampling.generate import MOST_TEXTS
-from yocto.sampling.request import Request, make_generators
+from yocto.sampling.request import Reframe, Request, make_generators
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.device import pick_device
 from yocto.utils.progress import Progress, SilentProgress, default_progress
@@ -129,6 +130,7 @@ class LanguageModel:
         generators: Sequence[torch.Generator] | None = None,
         engine: Engine | None = None,
         batch_size: int = MOST_TEXTS,
+        reframes: Sequence[Reframe] | None = None,
     ) -> Completions:
         """Continue several prompts at once, which are ids; the text comes as the result is read.
 
@@ -136,7 +138,8 @@ class LanguageModel:
         takes those that end a document or a turn. logprobs: as in Request. generators: one for
         each prompt; None makes them from config.seed, the second of seed + 1 and so on, so that
         each text can be had alone, too. engine: one that has read some of the prompts before.
-        batch_size: most texts that are made at a time.
+        batch_size: most texts that are made at a time. reframes: one for each prompt, as in
+        Request; a beam search takes none.
         """
         ends = self._end_ids if end_ids is None else frozenset(end_ids)
         if config.ignore_eos:
@@ -147,8 +150,10 @@ class LanguageModel:
         # Of the special tokens a model may choose only those that end the text.
         banned = sorted(self._special - (self._end_ids if end_ids is None else ends))
         requests = [
-            Request(ids, config, ends, banned, logprobs, generator)
-            for ids, generator in zip(prompts, generators, strict=True)
+            Request(ids, config, ends, banned, logprobs, generator, reframe)
+            for ids, generator, reframe in zip(
+                prompts, generators, reframes or repeat(None, len(prompts)), strict=True
+            )
         ]
         engine = engine or Engine(self.model)
         stops = (*config.stop, *stop)
