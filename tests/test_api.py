@@ -17,6 +17,7 @@ from tiny import LETTERS, make_text, tiny_gpt
 
 import yocto
 from yocto.api import Chat, LanguageModel, completion
+from yocto.chat.conversation import Conversation, save_conversation
 from yocto.chat.roles import ROLE_TOKENS, Message
 from yocto.chat.text import harmless
 from yocto.checkpoint import Run
@@ -454,6 +455,69 @@ def test_a_file_with_wrong_knobs_changes_nothing(
     with pytest.raises(ChatError, match="is damaged"):
         other.load(file)
     assert (other.system_prompt, other.knobs()["temperature"]) == ("Be brief.", 0.9)
+
+
+def test_only_the_knobs_that_were_turned_are_saved_and_count_as_given(
+    lm: LanguageModel, tmp_path: Path
+) -> None:
+    file = tmp_path / "chat.json"
+    lm.chat(beam=4, stop="so").save(file)
+    chat = lm.chat(temperature=0.3, seed=1)
+    chat.load(file)
+    assert (chat.config.beam, chat.config.temperature, chat.config.seed) == (4, 0.7, None)
+    plain = lm.chat()
+    plain.save(tmp_path / "plain.json")
+    chat.load(tmp_path / "plain.json")
+    assert chat.knobs() == plain.knobs()
+    chat.set(beam=4)
+    with pytest.raises(ConfigError, match="temperature"):
+        chat.set(temperature=0.3)
+    chat.set(temperature=0.7)  # what it is anyway
+    with pytest.raises(ConfigError, match="beam"):
+        lm.chat(temperature=0.3).set(beam=2)
+
+
+def test_every_knob_in_a_file_of_before_may_be_there(lm: LanguageModel, tmp_path: Path) -> None:
+    file = tmp_path / "chat.json"
+    chat = lm.chat()
+    save_conversation(file, Conversation(knobs=chat.knobs()))
+    chat.load(file)
+    chat.set(beam=4)
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/x", "x" * 300, "a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have_is_an_error(lm: LanguageModel, name: str) -> None:
+    for act in (lm.chat().save, lm.chat().load):
+        with pytest.raises(ChatError, match="can't use the file") as caught:
+            act(name)
+        assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("most", [0, -3])
+def test_a_context_of_nothing_is_refused(lm: LanguageModel, most: int) -> None:
+    with pytest.raises(ConfigError, match="max_ctx_tokens"):
+        lm.chat(max_ctx_tokens=most)
+
+
+def test_a_bias_of_an_id_that_is_not_there_is_refused_when_it_is_set(lm: LanguageModel) -> None:
+    with pytest.raises(ConfigError, match="logit_bias names the id 999999"):
+        lm.chat(logit_bias="999999=1")
+    chat = lm.chat(logit_bias="3=1")
+    with pytest.raises(ConfigError, match="logit_bias names the id 999999"):
+        chat.set(logit_bias="999999=1")
+    assert chat.config.logit_bias == ("3=1",)
+
+
+def test_files_of_a_template_are_read_by_who_talks_alone(
+    token_project: Project, tmp_path: Path
+) -> None:
+    project = token_project.copy_to(tmp_path)
+    for step in project.run.glob("step-*"):
+        (step / "tokenizer_config.json").write_text("{")
+    lm = yocto.load(project.run)
+    assert lm.generate("so", max_new_tokens=2)
+    with pytest.raises(CheckpointError, match=r"tokenizer_config\.json"):
+        lm.chat()
 
 
 def test_warming_up_changes_nothing(lm: LanguageModel) -> None:

@@ -10,16 +10,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yocto.chat.conversation import Conversation, load_conversation, save_conversation
+from yocto.chat.conversation import (
+    Conversation,
+    conversation_path,
+    load_conversation,
+    save_conversation,
+)
 from yocto.chat.roles import Message
 from yocto.chat.session import ChatSession, Question
-from yocto.config import SamplingConfig, knobs
+from yocto.config import ChatConfig, SamplingConfig, knobs
 from yocto.errors import ChatError, ConfigError
 from yocto.sampling.engine import Engine
 from yocto.sampling.request import make_generator
 
 if TYPE_CHECKING:
     from yocto.api.language_model import LanguageModel
+
+_DEFAULTS = {f.name: f.default for f in knobs(SamplingConfig)}
 
 
 @dataclass
@@ -68,9 +75,12 @@ class Chat:
         system_prompt: str = "",
         max_ctx_tokens: int | None = None,
     ) -> None:
+        lm.check_biases(config)
+        limit = ChatConfig.checked({"max_ctx_tokens": max_ctx_tokens})["max_ctx_tokens"]
+        if limit is None:
+            limit = max(1, lm.block_size * 2 // 3)
         self.lm = lm
         self.config = config
-        limit = max_ctx_tokens or max(1, lm.block_size * 2 // 3)
         self.session = ChatSession(
             lm.template, min(limit, lm.block_size), system_prompt, lm.block_size
         )
@@ -167,12 +177,15 @@ class Chat:
     # ------------------------------------------------------------------------- knobs and files
 
     def set(self, **changes: Any) -> None:
-        """Change sampling knobs for the messages to come. Raises ConfigError for a wrong one."""
-        checked = SamplingConfig.from_dict(changes)
-        self.config = dataclasses.replace(
-            self.config, **{k: getattr(checked, k) for k in changes},
-            given=self.config.given | changes.keys(),
-        )  # fmt: skip
+        """Change sampling knobs for the messages to come; one that is set to its default counts as
+        if nobody had set it. Raises ConfigError for a wrong one."""
+        values = SamplingConfig.checked(changes)
+        given = {name for name, value in values.items() if value != _DEFAULTS[name]}
+        config = dataclasses.replace(
+            self.config, **values, given=self.config.given - values.keys() | given
+        )
+        self.lm.check_biases(config)
+        self.config = config
         if "seed" in changes:
             self._generator = make_generator(self.config.seed)
 
@@ -182,17 +195,20 @@ class Chat:
         return {f.name: values[f.name] for f in knobs(SamplingConfig)}
 
     def save(self, path: str | Path) -> None:
-        """Write the conversation to a file (JSON): system prompt, messages and knobs. Raises
-        ChatError where a file of another sort lies there."""
-        conversation = Conversation(self.system_prompt, self.messages, self.knobs())
-        save_conversation(Path(path).expanduser(), conversation)
+        """Write the conversation to a file (JSON): system prompt, messages and the knobs that were
+        turned. Raises ChatError where a file of another sort lies there."""
+        checked = SamplingConfig.checked(self.knobs())
+        knobs = {k: v for k, v in self.knobs().items() if checked[k] != _DEFAULTS[k]}
+        save_conversation(
+            conversation_path(path), Conversation(self.system_prompt, self.messages, knobs)
+        )
 
     def load(self, path: str | Path) -> None:
         """Go on with a conversation that `save` wrote, by any model. Raises ChatError, and changes
         nothing, where the file holds none."""
-        conversation = load_conversation(Path(path).expanduser())
+        conversation = load_conversation(conversation_path(path))
         try:
-            self.set(**SamplingConfig.checked(conversation.knobs))
+            self.set(**{**_DEFAULTS, **SamplingConfig.checked(conversation.knobs)})
         except ConfigError as error:
             raise ChatError(f"{path} is damaged: {error.message}", error.hint) from error
         self.session.system_prompt = conversation.system_prompt

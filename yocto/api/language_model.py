@@ -47,7 +47,8 @@ class LanguageModel:
     """A trained GPT with its tokenizer.
 
     documents: how many the model learnt from; with one, it never saw an end token. chat_template:
-    how the model wants conversations written, where its checkpoint says so.
+    how the model wants conversations written, where its checkpoint says so; of one that was opened
+    it is read when it is first needed.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class LanguageModel:
         self.tokenizer = tokenizer
         self.documents = documents
         self.chat_template = chat_template
+        self._checkpoint: Checkpoint | None = None
         self._special = frozenset(tokenizer.special_tokens.values())
         # A document, or the turn of a fine-tuned model.
         ends = (tokenizer.end_id, tokenizer.special_tokens.get(END))
@@ -83,7 +85,9 @@ class LanguageModel:
         tokenizer = checkpoint.load_tokenizer()
         model = checkpoint.load_model(pick_device(device))
         for_generation(model, quantize == "int8", progress or SilentProgress(), tokens)
-        return cls(model, tokenizer, checkpoint.documents, checkpoint.chat_template())
+        lm = cls(model, tokenizer, checkpoint.documents)
+        lm._checkpoint = checkpoint
+        return lm
 
     @property
     def block_size(self) -> int:
@@ -93,9 +97,12 @@ class LanguageModel:
     @cached_property
     def template(self) -> Template:
         """How conversations are written for this model: by the checkpoint's chat template, with
-        role tokens, or as lines of text. Raises ChatError for a template that is none."""
+        role tokens, or as lines of text. Raises ChatError for a template that is none, and
+        CheckpointError for a file of it that can't be read: only who talks needs them."""
         from yocto.chat.template import template_for  # only who talks waits for its imports
 
+        if self.chat_template is None and self._checkpoint is not None:
+            self.chat_template = self._checkpoint.chat_template()
         return template_for(self.tokenizer, self.documents, self.chat_template)
 
     @property
@@ -146,7 +153,7 @@ class LanguageModel:
             ends = frozenset()
         if generators is None:
             generators = make_generators(config.seed, len(prompts))
-        self._check_biases(config)
+        self.check_biases(config)
         # Of the special tokens a model may choose only those that end the text.
         banned = sorted(self._special - (self._end_ids if end_ids is None else ends))
         requests = [
@@ -159,7 +166,8 @@ class LanguageModel:
         stops = (*config.stop, *stop)
         return Completions(engine, self.tokenizer, requests, stops, batch_size)
 
-    def _check_biases(self, config: SamplingConfig) -> None:
+    def check_biases(self, config: SamplingConfig) -> None:
+        """Raise ConfigError where logit_bias names an id that the model doesn't know."""
         vocab_size = self.model.config.vocab_size
         if unknown := [id_ for id_ in config.biases() if id_ >= vocab_size]:
             raise ConfigError(

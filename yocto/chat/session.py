@@ -53,8 +53,10 @@ class ChatSession:
         return self._ask(Message("user", text), len(self.messages))
 
     def retry(self) -> Question:
-        """The last message once more; the next answer takes the place of the one it had. Raises
-        ChatError where there is none."""
+        """The last message once more, one that has got no answer, too; the next answer takes the
+        place of the one it had. Raises ChatError where there is none."""
+        if self._pending is not None:
+            return self._ask(self._pending.message, self._pending.at)
         self._need_exchange()
         return self._ask(self.messages[-2], len(self.messages) - 2)
 
@@ -65,8 +67,11 @@ class ChatSession:
             self._pending = None
 
     def undo(self) -> Message:
-        """Take back the last exchange; returns its question. Raises ChatError where there is
-        none."""
+        """Take back the last exchange, or a question after it that got no answer; returns the
+        question. Raises ChatError where there is none."""
+        if self._pending is not None and self._pending.at == len(self.messages):
+            message, self._pending = self._pending.message, None
+            return message
         self._need_exchange()
         question, _ = self.messages[-2:]
         self.replace(self.messages[:-2])
