@@ -13,10 +13,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import Project
-from tiny import LETTERS, tiny_gpt
+from tiny import LETTERS, make_text, tiny_gpt
 
 import yocto
 from yocto.api import Chat, LanguageModel, completion
+from yocto.chat.conversation import Conversation, save_conversation
+from yocto.chat.roles import ROLE_TOKENS, Message
 from yocto.chat.text import harmless
 from yocto.checkpoint import Run
 from yocto.checkpoint.chat_template import TemplateFile
@@ -24,6 +26,7 @@ from yocto.config import SamplingConfig
 from yocto.errors import ChatError, CheckpointError, ConfigError, TokenizerError
 from yocto.sampling.generate import Generation
 from yocto.sampling.request import Token
+from yocto.tokenizer.bpe_train import BPETrainer
 from yocto.tokenizer.char import CharTokenizer
 
 EMOJI = "Né 🙂👩‍🚀 — 你好"
@@ -462,6 +465,69 @@ def test_a_file_with_wrong_knobs_changes_nothing(
     assert (other.system_prompt, other.knobs()["temperature"]) == ("Be brief.", 0.9)
 
 
+def test_only_the_knobs_that_were_turned_are_saved_and_count_as_given(
+    lm: LanguageModel, tmp_path: Path
+) -> None:
+    file = tmp_path / "chat.json"
+    lm.chat(beam=4, stop="so").save(file)
+    chat = lm.chat(temperature=0.3, seed=1)
+    chat.load(file)
+    assert (chat.config.beam, chat.config.temperature, chat.config.seed) == (4, 0.7, None)
+    plain = lm.chat()
+    plain.save(tmp_path / "plain.json")
+    chat.load(tmp_path / "plain.json")
+    assert chat.knobs() == plain.knobs()
+    chat.set(beam=4)
+    with pytest.raises(ConfigError, match="temperature"):
+        chat.set(temperature=0.3)
+    chat.set(temperature=0.7)  # what it is anyway
+    with pytest.raises(ConfigError, match="beam"):
+        lm.chat(temperature=0.3).set(beam=2)
+
+
+def test_every_knob_in_a_file_of_before_may_be_there(lm: LanguageModel, tmp_path: Path) -> None:
+    file = tmp_path / "chat.json"
+    chat = lm.chat()
+    save_conversation(file, Conversation(knobs=chat.knobs()))
+    chat.load(file)
+    chat.set(beam=4)
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/x", "x" * 300, "a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have_is_an_error(lm: LanguageModel, name: str) -> None:
+    for act in (lm.chat().save, lm.chat().load):
+        with pytest.raises(ChatError, match="can't use the file") as caught:
+            act(name)
+        assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("most", [0, -3])
+def test_a_context_of_nothing_is_refused(lm: LanguageModel, most: int) -> None:
+    with pytest.raises(ConfigError, match="max_ctx_tokens"):
+        lm.chat(max_ctx_tokens=most)
+
+
+def test_a_bias_of_an_id_that_is_not_there_is_refused_when_it_is_set(lm: LanguageModel) -> None:
+    with pytest.raises(ConfigError, match="logit_bias names the id 999999"):
+        lm.chat(logit_bias="999999=1")
+    chat = lm.chat(logit_bias="3=1")
+    with pytest.raises(ConfigError, match="logit_bias names the id 999999"):
+        chat.set(logit_bias="999999=1")
+    assert chat.config.logit_bias == ("3=1",)
+
+
+def test_files_of_a_template_are_read_by_who_talks_alone(
+    token_project: Project, tmp_path: Path
+) -> None:
+    project = token_project.copy_to(tmp_path)
+    for step in project.run.glob("step-*"):
+        (step / "tokenizer_config.json").write_text("{")
+    lm = yocto.load(project.run)
+    assert lm.generate("so", max_new_tokens=2)
+    with pytest.raises(CheckpointError, match=r"tokenizer_config\.json"):
+        lm.chat()
+
+
 def test_warming_up_changes_nothing(lm: LanguageModel) -> None:
     chats = [lm.chat(seed=5, max_new_tokens=5, temperature=1.0) for _ in range(2)]
     chats[0].warm_up()
@@ -518,6 +584,99 @@ def test_in_a_long_chat_no_turn_is_cut_and_memory_stays_flat(
     tracemalloc.stop()
     assert len(said) > 0.8 * count
     assert max(b - a for a, b in itertools.pairwise(sizes)) < 200_000
+
+
+SPOKEN = TemplateFile(
+    Path("t"),
+    "{% for m in messages %}{{ m.role }}> {{ m.content }}\n{% endfor %}{{ 'assistant> ' }}",
+)
+
+
+def long_chat(form: str, exchanges: int = 4, **knobs: Any) -> Chat:
+    """A chat that has begun, with a model that sees 96 tokens and never ends its answers."""
+    special = [*ROLE_TOKENS] if form == "roles" else []
+    tokenizer = BPETrainer(vocab_size=300, special_tokens=["<|endoftext|>", *special]).train(
+        [make_text(50)]
+    )
+    model = tiny_gpt(vocab_size=300, block_size=96)
+    lm = LanguageModel(model, tokenizer, 40, SPOKEN if form == "Jinja" else None)
+    chat = lm.chat("Be so.", seed=1, temperature=1.0, ignore_eos=True, **knobs)
+    said = [
+        Message(role, f"{i} road")
+        for i in range(exchanges) for role in ("user", "assistant")
+    ]  # fmt: skip
+    chat.session.replace(said)
+    return chat
+
+
+def read_texts(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """What the model is shown from now on."""
+    texts: list[list[int]] = []
+    read, read_ahead = chat._engine.read, chat._engine.read_ahead
+    monkeypatch.setattr(
+        chat._engine, "read", lambda all_: (texts.extend(map(list, all_)), read(all_))[1]
+    )
+    monkeypatch.setattr(
+        chat._engine, "read_ahead",
+        lambda text, guess: (texts.append(list(text)), read_ahead(text, guess))[1],
+    )  # fmt: skip
+    return texts
+
+
+@pytest.mark.parametrize("prompt_lookup", [0, 5])
+@pytest.mark.parametrize("form", ["text", "roles", "Jinja"])
+def test_an_answer_that_fills_the_context_sends_old_turns_away_whole(
+    form: str, prompt_lookup: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = long_chat(form, max_new_tokens=200, prompt_lookup=prompt_lookup)
+    texts = read_texts(chat, monkeypatch)
+    before = chat.messages
+    completions: list[Any] = []
+    complete = chat.lm.complete
+    monkeypatch.setattr(
+        chat.lm, "complete", lambda *a, **k: completions.append(complete(*a, **k)) or completions[0]
+    )
+    list(chat.send("a"))
+    (made,) = completions[0].texts
+    system, question = Message("system", "Be so."), Message("user", "a")
+    heads = [
+        chat.lm.template.prompt_ids([system, *before[start:], question])
+        for start in range(0, len(before) + 1, 2)
+    ]
+    shown = []
+    for text in texts:
+        head = next(h for h in heads if text[: len(h)] == h)
+        assert text[len(head) :] == made.ids[: len(text) - len(head)]
+        shown.append(len(head))
+    assert len(set(shown)) >= 2  # some turns have gone
+    assert shown == sorted(shown, reverse=True)
+    assert len(texts[-1]) == 96 or prompt_lookup
+    assert chat.last is not None
+    assert (chat.last.full, chat.last.finish_reason) == (True, "length")
+    # With the system prompt and the question alone there would be less than a quarter of room.
+    assert len(heads[-1]) + chat.last.tokens > 72
+    assert chat.last.prompt_tokens == shown[-1] == len(heads[-chat.last.shown])
+    assert shown[-1] + chat.last.tokens == 97  # one more than has been read
+    assert len(chat.messages) == len(before) + 2
+
+
+def test_an_answer_may_end_after_turns_have_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = long_chat("text", max_new_tokens=60)
+    first = chat.session.ask("a").ids
+    assert len(first) + 60 > 96
+    texts = read_texts(chat, monkeypatch)
+    list(chat.send("a"))
+    assert chat.last is not None
+    assert (chat.last.tokens, chat.last.finish_reason, chat.last.full) == (60, "length", False)
+    assert texts[-1][: len(first)] != first
+
+
+def test_a_beam_search_in_a_chat_ends_where_the_context_is_full() -> None:
+    chat = LanguageModel.chat(long_chat("text").lm, beam=2, ignore_eos=True, max_new_tokens=200)
+    list(chat.send("a"))
+    assert chat.last is not None
+    assert (chat.last.full, chat.last.finish_reason) == (True, "length")
+    assert chat.last.prompt_tokens + chat.last.tokens == 97
 
 
 def test_a_message_longer_than_the_context_is_refused_at_once(lm: LanguageModel) -> None:

@@ -159,6 +159,28 @@ def test_undo_takes_back_one_exchange_after_the_other() -> None:
             act()
 
 
+def test_a_retry_after_a_question_without_an_answer_asks_that_one() -> None:
+    chat = session(1000)
+    talk(chat, 2)
+    chat.ask("lost")
+    again = chat.retry()
+    assert shown(again.ids).endswith("answer 1\nUser: lost\nAssistant:")
+    chat.retry()  # which got none, either
+    chat.answer(chat.retry(), "found")
+    assert texts(chat)[-4:] == ["question 1", "answer 1", "lost", "found"]
+
+
+def test_undo_takes_back_a_question_without_an_answer_alone() -> None:
+    chat = session(1000)
+    talk(chat, 1)
+    chat.ask("lost")
+    assert chat.undo().text == "lost"
+    assert texts(chat) == ["question 0", "answer 0"]
+    chat.retry()  # of question 0, in vain
+    assert chat.undo().text == "question 0"
+    assert texts(chat) == []
+
+
 def test_the_tokens_in_use_are_those_of_the_exchanges_that_fit() -> None:
     chat = session(100)
     assert chat.used() == (0, 0)

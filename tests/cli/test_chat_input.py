@@ -92,3 +92,20 @@ def test_a_long_history_loses_its_older_half(tmp_path: Path) -> None:
     assert entries[0].startswith("1199 x")
     assert 400 < len(entries) < 600
     assert all(entry.endswith("x" * 1000) for entry in entries)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_history_that_can_not_be_shortened_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "chat_history"
+    file.write_text("".join(f"\n# now\n+{i} {'x' * 1000}\n" for i in range(1200)))
+    before = file.read_bytes()
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert len(list(history(file).load_history_strings())) == 1200
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]

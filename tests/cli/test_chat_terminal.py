@@ -53,6 +53,16 @@ def test_an_answer_comes_with_its_figures(room) -> None:
     assert "\x1b[2m4 tokens" in screen.getvalue()  # dim
 
 
+def test_a_context_that_is_full_is_told(room, chat: Chat) -> None:
+    terminal, screen = room
+    chat.set(max_new_tokens=100)
+    terminal.take("so")
+    chat.set(max_new_tokens=4)
+    shown = " ".join(seen(screen).split())
+    assert "the context is full" in shown
+    assert "max_new_tokens" not in shown
+
+
 def test_what_a_model_writes_does_not_reach_the_terminal_as_a_command(room, chat: Chat) -> None:
     terminal, screen = room
     terminal.answer(piece for piece in ["a\x1b", "[2J\x07", "b\x9b2Jc"])

@@ -121,6 +121,42 @@ def test_set_shows_the_knobs(chat) -> None:
     assert "greedy is 'maybe'" in chat.told
 
 
+def test_what_set_shows_can_be_typed_back(chat) -> None:
+    lines = ["/set logit_bias 3=-5", "/set stop a, b", "/set logit_bias [3=-5, 4=1.5]",
+             '/set stop ["a", "b c"]']  # fmt: skip
+    replies = chat("\n".join(lines) + "\n").splitlines()
+    assert replies == [
+        'logit_bias is "3=-5"', 'stop is "a, b"', 'logit_bias is ["3=-5", "4=1.5"]',
+        'stop is ["a", "b c"]',
+    ]  # fmt: skip
+    again = [f"/set {reply.replace(' is ', ' ', 1)}" for reply in replies]
+    assert chat("\n".join(again) + "\n").splitlines() == replies
+    off = chat("/set logit_bias 3=-5\n/set logit_bias off\n/set stop a\n/set stop off\n")
+    assert off.splitlines()[1::2] == ["logit_bias is off", "stop is off"]
+    assert not chat.told
+
+
+def test_a_bias_of_an_id_that_is_not_there_is_told_at_once(chat) -> None:
+    (answer,) = chat("/set logit_bias 999999=1\nHi\n").splitlines()
+    assert "logit_bias names the id 999999" in chat.told
+    assert "User: Hi" in answer
+
+
+def test_knobs_without_effect_are_told(chat) -> None:
+    chat("", "--length-penalty", "2")
+    assert "length_penalty has no effect without --beam" in chat.told
+    chat("", "--beam", "2", "--prompt-lookup", "3")
+    assert "prompt_lookup has no effect with --beam" in chat.told
+
+
+def test_a_name_that_no_file_can_have_does_not_end_the_chat(chat) -> None:
+    names = ["~nosuchuser/x", "x" * 300, "a\0b"]
+    lines = [f"/{act} {name}" for name in names for act in ("save", "load")]
+    (answer,) = chat("\n".join([*lines, "Hi", ""])).splitlines()
+    assert chat.told.count("can't use the file") == 6
+    assert "User: Hi" in answer
+
+
 def test_a_command_may_begin_with_an_exclamation_mark_and_a_message_with_a_space(chat) -> None:
     out = chat(" /exit now\n !x\n!RESET\n!exit\nHi\n").splitlines()
     assert "User: /exit now" in out[0]

@@ -6,13 +6,19 @@ import dataclasses
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yocto.chat.conversation import Conversation, load_conversation, save_conversation
+from yocto.chat.conversation import (
+    Conversation,
+    conversation_path,
+    load_conversation,
+    save_conversation,
+)
 from yocto.chat.roles import Message
 from yocto.chat.session import ChatSession, Question
-from yocto.config import SamplingConfig, knobs
+from yocto.config import ChatConfig, SamplingConfig, knobs
 from yocto.errors import ChatError, ConfigError
 from yocto.sampling.engine import Engine
 from yocto.sampling.request import make_generator
@@ -20,14 +26,17 @@ from yocto.sampling.request import make_generator
 if TYPE_CHECKING:
     from yocto.api.language_model import LanguageModel
 
+_DEFAULTS = {f.name: f.default for f in knobs(SamplingConfig)}
+
 
 @dataclass
 class Answer:
     """Figures of an answer; they grow while it is made.
 
-    prompt_tokens: what the model was shown, of which `shown` exchanges, this one included. tokens:
-    those made. seconds: since the message was sent; first_seconds: until the first text came.
-    finish_reason: as in Completion.
+    prompt_tokens: what the model was shown before the answer, of which `shown` exchanges, this one
+    included; fewer, once a long answer needed their room. tokens: those made. seconds: since the
+    message was sent; first_seconds: until the first text came. finish_reason: as in Completion.
+    full: whether it was the context that ended the answer.
     """
 
     prompt_tokens: int
@@ -36,6 +45,7 @@ class Answer:
     seconds: float = 0.0
     first_seconds: float | None = None
     finish_reason: str | None = None
+    full: bool = False
 
     @property
     def tokens_per_second(self) -> float:
@@ -65,9 +75,12 @@ class Chat:
         system_prompt: str = "",
         max_ctx_tokens: int | None = None,
     ) -> None:
+        lm.check_biases(config)
+        limit = ChatConfig.checked({"max_ctx_tokens": max_ctx_tokens})["max_ctx_tokens"]
+        if limit is None:
+            limit = max(1, lm.block_size * 2 // 3)
         self.lm = lm
         self.config = config
-        limit = max_ctx_tokens or max(1, lm.block_size * 2 // 3)
         self.session = ChatSession(
             lm.template, min(limit, lm.block_size), system_prompt, lm.block_size
         )
@@ -116,12 +129,18 @@ class Chat:
 
     def _answer(self, question: Question, start: float) -> Generator[str, None, None]:
         template = self.session.template
+        figures = self.last = Answer(len(question.ids), question.shown)
+        config, room = self.config, self.lm.block_size - len(question.ids) + 1
+        # Beams aren't shown anything anew: they end where the context is full.
+        short = config.beam > 1 and room < config.max_new_tokens
+        if short:
+            config = dataclasses.replace(config, max_new_tokens=room)
         completions = self.lm.complete(
-            [question.ids], self.config, stop=template.stop, end_ids=template.end_ids,
+            [question.ids], config, stop=template.stop, end_ids=template.end_ids,
             generators=[self._generator], engine=self._engine,
+            reframes=[partial(self._reframe, question, figures)],
         )  # fmt: skip
         (text,) = completions.texts
-        figures = self.last = Answer(len(question.ids), question.shown)
         said = ""
         try:
             for _, piece in completions:
@@ -132,8 +151,19 @@ class Chat:
                     yield fresh
         finally:
             self._measure(figures, text.ids, text.finish_reason, start, bool(said))
+            figures.full |= short and figures.finish_reason == "length"
             if said.strip():
                 self.session.answer(question, said.strip())
+
+    def _reframe(self, question: Question, figures: Answer, answer: list[int]) -> list[int] | None:
+        """What the model is shown where an answer has filled the context: whole turns, and room for
+        a quarter of it at least."""
+        shorter = self.session.reframed(question, answer, self.lm.block_size * 3 // 4)
+        if shorter is None:
+            figures.full = True
+            return None
+        figures.prompt_tokens, figures.shown = len(shorter.ids), shorter.shown
+        return [*shorter.ids, *answer]
 
     @staticmethod
     def _measure(
@@ -147,12 +177,15 @@ class Chat:
     # ------------------------------------------------------------------------- knobs and files
 
     def set(self, **changes: Any) -> None:
-        """Change sampling knobs for the messages to come. Raises ConfigError for a wrong one."""
-        checked = SamplingConfig.from_dict(changes)
-        self.config = dataclasses.replace(
-            self.config, **{k: getattr(checked, k) for k in changes},
-            given=self.config.given | changes.keys(),
-        )  # fmt: skip
+        """Change sampling knobs for the messages to come; one that is set to its default counts as
+        if nobody had set it. Raises ConfigError for a wrong one."""
+        values = SamplingConfig.checked(changes)
+        given = {name for name, value in values.items() if value != _DEFAULTS[name]}
+        config = dataclasses.replace(
+            self.config, **values, given=self.config.given - values.keys() | given
+        )
+        self.lm.check_biases(config)
+        self.config = config
         if "seed" in changes:
             self._generator = make_generator(self.config.seed)
 
@@ -162,17 +195,20 @@ class Chat:
         return {f.name: values[f.name] for f in knobs(SamplingConfig)}
 
     def save(self, path: str | Path) -> None:
-        """Write the conversation to a file (JSON): system prompt, messages and knobs. Raises
-        ChatError where a file of another sort lies there."""
-        conversation = Conversation(self.system_prompt, self.messages, self.knobs())
-        save_conversation(Path(path).expanduser(), conversation)
+        """Write the conversation to a file (JSON): system prompt, messages and the knobs that were
+        turned. Raises ChatError where a file of another sort lies there."""
+        checked = SamplingConfig.checked(self.knobs())
+        knobs = {k: v for k, v in self.knobs().items() if checked[k] != _DEFAULTS[k]}
+        save_conversation(
+            conversation_path(path), Conversation(self.system_prompt, self.messages, knobs)
+        )
 
     def load(self, path: str | Path) -> None:
         """Go on with a conversation that `save` wrote, by any model. Raises ChatError, and changes
         nothing, where the file holds none."""
-        conversation = load_conversation(Path(path).expanduser())
+        conversation = load_conversation(conversation_path(path))
         try:
-            self.set(**SamplingConfig.checked(conversation.knobs))
+            self.set(**{**_DEFAULTS, **SamplingConfig.checked(conversation.knobs)})
         except ConfigError as error:
             raise ChatError(f"{path} is damaged: {error.message}", error.hint) from error
         self.session.system_prompt = conversation.system_prompt

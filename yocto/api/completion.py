@@ -22,7 +22,8 @@ class Completion:
 
     text: without a stop string. ids: all that were chosen, those of a stop string too; an end id is
     none of them. logprobs, top_logprobs: one for each id, where asked for. finish_reason: "stop" at
-    an end id or a stop string, "length" at max_new_tokens, None while it is made.
+    an end id or a stop string, "length" at max_new_tokens or where a request's `reframe` ends it,
+    None while it is made.
     """
 
     prompt_ids: list[int]
@@ -68,7 +69,7 @@ class Completions:
             else:
                 yield self.texts[index], self._take(index, token)
         for index, text in enumerate(self.texts):
-            if text.finish_reason is None:  # of no token at all
+            if text.finish_reason is None:  # of no token at all, or ended by reframe
                 yield text, self._finish(index, "length")
 
     def break_off(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -22,7 +23,7 @@ from yocto.model.gpt import GPT
 from yocto.model.linear import for_generation
 from yocto.sampling.engine import Engine
 from yocto.sampling.generate import MOST_TEXTS
-from yocto.sampling.request import Request, make_generators
+from yocto.sampling.request import Reframe, Request, make_generators
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.device import pick_device
 from yocto.utils.progress import Progress, default_progress
@@ -46,7 +47,8 @@ class LanguageModel:
     """A trained GPT with its tokenizer.
 
     documents: how many the model learnt from; with one, it never saw an end token. chat_template:
-    how the model wants conversations written, where its checkpoint says so.
+    how the model wants conversations written, where its checkpoint says so; of one that was opened
+    it is read when it is first needed.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class LanguageModel:
         self.tokenizer = tokenizer
         self.documents = documents
         self.chat_template = chat_template
+        self._checkpoint: Checkpoint | None = None
         self._special = frozenset(tokenizer.special_tokens.values())
         # A document, or the turn of a fine-tuned model.
         ends = (tokenizer.end_id, tokenizer.special_tokens.get(END))
@@ -84,7 +87,9 @@ class LanguageModel:
         tokenizer = checkpoint.load_tokenizer()
         model = checkpoint.load_model(pick_device(device))
         for_generation(model, quantize == "int8", progress or default_progress(), tokens)
-        return cls(model, tokenizer, checkpoint.documents, checkpoint.chat_template())
+        lm = cls(model, tokenizer, checkpoint.documents)
+        lm._checkpoint = checkpoint
+        return lm
 
     @property
     def block_size(self) -> int:
@@ -94,9 +99,12 @@ class LanguageModel:
     @cached_property
     def template(self) -> Template:
         """How conversations are written for this model: by the checkpoint's chat template, with
-        role tokens, or as lines of text. Raises ChatError for a template that is none."""
+        role tokens, or as lines of text. Raises ChatError for a template that is none, and
+        CheckpointError for a file of it that can't be read: only who talks needs them."""
         from yocto.chat.template import template_for  # only who talks waits for its imports
 
+        if self.chat_template is None and self._checkpoint is not None:
+            self.chat_template = self._checkpoint.chat_template()
         return template_for(self.tokenizer, self.documents, self.chat_template)
 
     @property
@@ -131,6 +139,7 @@ class LanguageModel:
         generators: Sequence[torch.Generator] | None = None,
         engine: Engine | None = None,
         batch_size: int = MOST_TEXTS,
+        reframes: Sequence[Reframe] | None = None,
     ) -> Completions:
         """Continue several prompts at once, which are ids; the text comes as the result is read.
 
@@ -138,27 +147,31 @@ class LanguageModel:
         takes those that end a document or a turn. logprobs: as in Request. generators: one for
         each prompt; None makes them from config.seed, the second of seed + 1 and so on, so that
         each text can be had alone, too. engine: one that has read some of the prompts before.
-        batch_size: most texts that are made at a time.
+        batch_size: most texts that are made at a time. reframes: one for each prompt, as in
+        Request; a beam search takes none.
         """
         ends = self._end_ids if end_ids is None else frozenset(end_ids)
         if config.ignore_eos:
             ends = frozenset()
         if generators is None:
             generators = make_generators(config.seed, len(prompts))
-        self._check_biases(config)
+        self.check_biases(config)
         # Of the special tokens a model may choose only those that end the text.
         banned = sorted(self._special - (self._end_ids if end_ids is None else ends))
         # A vocabulary may be padded: some ids stand for nothing.
         banned += range(self.tokenizer.vocab_size, self.model.config.vocab_size)
         requests = [
-            Request(ids, config, ends, banned, logprobs, generator)
-            for ids, generator in zip(prompts, generators, strict=True)
+            Request(ids, config, ends, banned, logprobs, generator, reframe)
+            for ids, generator, reframe in zip(
+                prompts, generators, reframes or repeat(None, len(prompts)), strict=True
+            )
         ]
         engine = engine or Engine(self.model)
         stops = (*config.stop, *stop)
         return Completions(engine, self.tokenizer, requests, stops, batch_size)
 
-    def _check_biases(self, config: SamplingConfig) -> None:
+    def check_biases(self, config: SamplingConfig) -> None:
+        """Raise ConfigError where logit_bias names an id that the model doesn't know."""
         vocab_size = self.model.config.vocab_size
         if unknown := [id_ for id_ in config.biases() if id_ >= vocab_size]:
             raise ConfigError(

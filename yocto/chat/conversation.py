@@ -14,6 +14,7 @@ from typing import Any
 from yocto.chat.roles import Message
 from yocto.errors import ChatError
 from yocto.utils.files import read_json, write_json
+from yocto.utils.text import one_line
 
 FORMAT, VERSION = "yocto-chat", 1
 _HINT = "Name a file that /save wrote."
@@ -27,6 +28,21 @@ class Conversation:
     system_prompt: str = ""
     messages: list[Message] = field(default_factory=list)
     knobs: dict[str, Any] = field(default_factory=dict)
+
+
+def conversation_path(name: str | Path) -> Path:
+    """The file of this name, ~ being the user's home. Raises ChatError where there can be none."""
+    try:
+        path = Path(name).expanduser()
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # who reads or writes it will tell
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, nobody's home
+        reason = getattr(error, "strerror", None) or error
+        raise ChatError(
+            f"can't use the file {one_line(str(name))[:80]}: {reason}", "Choose another name."
+        ) from error
+    return path
 
 
 def save_conversation(path: Path, conversation: Conversation) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from yocto.chat.roles import Message
 from yocto.chat.template import Template
@@ -13,12 +13,15 @@ from yocto.errors import ChatError
 @dataclass(frozen=True)
 class Question:
     """A message that waits for its answer. ids: what the model continues. at: how many messages
-    stand before it in the conversation; `shown`: how many exchanges the ids hold, this one too."""
+    stand before it in the conversation; `shown`: how many exchanges the ids hold, this one too.
+    before: the messages of those, the system prompt and this one left out."""
 
     message: Message
     ids: list[int]
     at: int
     shown: int
+    system: Sequence[Message] = ()
+    before: Sequence[Message] = ()
 
 
 class ChatSession:
@@ -50,8 +53,10 @@ class ChatSession:
         return self._ask(Message("user", text), len(self.messages))
 
     def retry(self) -> Question:
-        """The last message once more; the next answer takes the place of the one it had. Raises
-        ChatError where there is none."""
+        """The last message once more, one that has got no answer, too; the next answer takes the
+        place of the one it had. Raises ChatError where there is none."""
+        if self._pending is not None:
+            return self._ask(self._pending.message, self._pending.at)
         self._need_exchange()
         return self._ask(self.messages[-2], len(self.messages) - 2)
 
@@ -62,8 +67,11 @@ class ChatSession:
             self._pending = None
 
     def undo(self) -> Message:
-        """Take back the last exchange; returns its question. Raises ChatError where there is
-        none."""
+        """Take back the last exchange, or a question after it that got no answer; returns the
+        question. Raises ChatError where there is none."""
+        if self._pending is not None and self._pending.at == len(self.messages):
+            message, self._pending = self._pending.message, None
+            return message
         self._need_exchange()
         question, _ = self.messages[-2:]
         self.replace(self.messages[:-2])
@@ -103,8 +111,20 @@ class ChatSession:
                 + (", or raise --max-ctx-tokens." if self.max_tokens < self.most else "."),
             )
         shown, ids = self._newest([*self.messages[:at], message])
-        self._pending = Question(message, ids, at, shown)
+        before = self.messages[at - 2 * (shown - 1) : at]
+        self._pending = Question(message, ids, at, shown, self._system(), before)
         return self._pending
+
+    def reframed(self, question: Question, answer: Sequence[int], size: int) -> Question | None:
+        """The question with fewer of the exchanges before it, when its answer has filled the
+        context: as many as leave room for the answer so far in `size` ids. None where there is no
+        room without any, either."""
+        for start in range(2, len(question.before) + 2, 2):
+            before = question.before[start:]
+            ids = self.template.prompt_ids([*question.system, *before, question.message])
+            if len(ids) + len(answer) <= size:
+                return replace(question, ids=ids, before=before, shown=len(before) // 2 + 1)
+        return None
 
     def _newest(self, messages: list[Message]) -> tuple[int, list[int]]:
         """The largest number of newest exchanges whose ids fit, and those.
@@ -127,6 +147,8 @@ class ChatSession:
         self._shown = count
         return count, ids
 
+    def _system(self) -> list[Message]:
+        return [Message("system", self.system_prompt)] if self.system_prompt.strip() else []
+
     def _ids(self, messages: list[Message]) -> list[int]:
-        system = [Message("system", self.system_prompt)] if self.system_prompt.strip() else []
-        return self.template.prompt_ids([*system, *messages])
+        return self.template.prompt_ids([*self._system(), *messages])

@@ -104,8 +104,8 @@ def _set(chat: Chat, argument: str) -> Reply:
         about = next(f.metadata["help"] for f in knobs(SamplingConfig) if f.name == name)
         return f"{name} is {_shown(name, chat.knobs()[name])}. {about}"
     changes = parse_assignments([f"{name}={value.strip()}"], texts=["stop"])
-    if "stop" in changes and not changes["stop"]:
-        changes["stop"] = []  # off
+    if name in ("stop", "logit_bias") and not changes[name]:
+        changes[name] = []  # off
     chat.set(**changes)
     return f"{name} is {_shown(name, chat.knobs()[name])}"
 
@@ -118,7 +118,8 @@ def _shown(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, list):
-        return ", ".join(json.dumps(text, ensure_ascii=False) for text in value) or "off"
+        several = value if len(value) > 1 else "".join(value)
+        return json.dumps(several, ensure_ascii=False) if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

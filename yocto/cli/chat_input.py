@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from yocto.cli.chat_commands import COMMANDS, SIGNS
 from yocto.config import SamplingConfig, knobs
+from yocto.errors import YoctoError
+from yocto.utils.files import atomic_file
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -159,4 +161,6 @@ def _shorten(path: Path) -> None:
     """Drop the older half of a history that has grown large. Entries begin with "\\n#"."""
     if path.stat().st_size > _MOST:
         newer = path.read_bytes()[-_MOST // 2 :]
-        path.write_bytes(newer[max(0, newer.find(b"\n#")) :])
+        # Where it can't be written it stays as long as it is.
+        with suppress(YoctoError), atomic_file(path, mode=0o600) as file:
+            file.write(newer[max(0, newer.find(b"\n#")) :])

@@ -153,5 +153,5 @@ def figures(chat: Chat) -> str:
         f"context {min(last.prompt_tokens + last.tokens, size)} of {size}",
     ]
     if last.finish_reason == "length":
-        parts.append("cut at max_new_tokens")
+        parts.append("the context is full" if last.full else "cut at max_new_tokens")
     return " · ".join(parts)

@@ -32,4 +32,6 @@ def run(config: ChatConfig, progress: Progress) -> OpenChat:
             f"{lm.block_size} tokens",
             f"Use --max-ctx-tokens {lm.block_size} or less.",
         )
+    for told in config.without_effect():
+        progress.notice(told)
     return OpenChat(str(path), Chat(lm, config, config.system_prompt, config.max_ctx_tokens))

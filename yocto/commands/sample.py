@@ -25,10 +25,9 @@ def run(config: SampleConfig, progress: Progress) -> Samples:
     lm = LanguageModel.open(
         path, config.device, config.quantize, progress, config.max_new_tokens * texts
     )
-    if config.beam == 1 and "length_penalty" in config.given:
-        progress.notice("length_penalty has no effect without --beam")
-    if config.beam > 1 and config.prompt_lookup:
-        progress.notice("prompt_lookup has no effect with --beam")
+    for told in config.without_effect():
+        progress.notice(told)
+    lm.check_biases(config)
     samples = Samples(str(path), lm, read_prompts(config, lm, progress), config, progress)
     if config.prompt_lookup and samples.total > 1 and config.beam == 1:
         progress.notice("prompt_lookup guesses only where a text is made alone")

@@ -82,6 +82,15 @@ class SamplingConfig(Config):
                 "Leave out one or the other; --beam 1 is none.",
             )
 
+    def without_effect(self) -> list[str]:
+        """Knobs that were given and change nothing, a sentence on each."""
+        told = []
+        if self.beam == 1 and "length_penalty" in self.given:
+            told.append("length_penalty has no effect without --beam")
+        if self.beam > 1 and self.prompt_lookup:
+            told.append("prompt_lookup has no effect with --beam")
+        return told
+
     @classmethod
     def checked(
         cls, values: Mapping[str, Any], source: str = "", spelt: Callable[[str], str] = str

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from yocto.sampling.engine import Engine, kept_when_full
 from yocto.sampling.lookup import prompt_lookup
-from yocto.sampling.request import Request, Token
+from yocto.sampling.request import Reframe, Request, Token
 from yocto.sampling.sampler import Sampler, choose_all
 
 MOST_TEXTS = 16  # that are made at a time
@@ -20,7 +20,8 @@ class Generation:
 
     The texts take one step together; one that is done makes room for the next, which joins at the
     next token. The model sees the last block_size tokens of each at most: where a text grows
-    longer, its newest three quarters are read in again and the rest is forgotten.
+    longer, its newest three quarters are read in again and the rest is forgotten, or what its
+    request's `reframe` says is read in.
     """
 
     def __init__(
@@ -43,11 +44,11 @@ class Generation:
         while waiting or texts:
             while waiting and len(texts) < self.most_texts:
                 texts.append(_Text(*waiting.popleft()))
+            for text in texts:
+                text.slide(self.engine.block_size)
             self._leave(texts)
             if not texts:
                 continue
-            for text in texts:
-                text.slide(self.engine.block_size)
             for text, tokens in self._step(texts):
                 for token in tokens:
                     ends = token.id in text.request.end_ids
@@ -106,10 +107,19 @@ class _Text:
 
     def slide(self, block_size: int) -> None:
         """Forget what the model can't see: of a prompt what is too much, later a quarter."""
+        if self._begun and self.request.reframe is not None:
+            self._reframe(self.request.reframe, block_size)
         if len(self.visible) > block_size:
             kept = kept_when_full(block_size) if self._begun else block_size
             del self.visible[:-kept]
         self._begun = True
+
+    def _reframe(self, reframe: Reframe, block_size: int) -> None:
+        if len(self.visible) > block_size and not self.done:
+            made = self.request.config.max_new_tokens - self.left
+            shown = reframe(self.visible[-made:])
+            self.done = shown is None
+            self.visible = shown or self.visible
 
     def take(self, token: Token, ends: bool) -> None:
         """Count a token in."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -23,6 +23,9 @@ class Token:
     top: tuple[tuple[int, float], ...] = ()
 
 
+Reframe = Callable[[list[int]], list[int] | None]
+
+
 @dataclass(frozen=True)
 class Request:
     """A text to continue, and how.
@@ -30,7 +33,10 @@ class Request:
     prompt: at least one id. end_ids: ids that end the text; they are no part of it. banned: ids
     that are never chosen. logprobs: how many of the likeliest tokens are told with each chosen one;
     0 tells the chosen one's logprob alone, None nothing. generator: draws this text's tokens, one
-    number for each, and no other text's: what else is in the batch changes nothing.
+    number for each, and no other text's: what else is in the batch changes nothing. reframe: gives
+    what the model is to be shown once the text has grown longer than its context, from the ids
+    chosen so far, which have to be the end of it; or None, which ends the text. Without it the
+    oldest ids are forgotten.
     """
 
     prompt: Sequence[int]
@@ -39,6 +45,7 @@ class Request:
     banned: Sequence[int] = ()
     logprobs: int | None = None
     generator: torch.Generator = field(default_factory=torch.Generator)
+    reframe: Reframe | None = None
 
 
 def make_generator(seed: int | None) -> torch.Generator:

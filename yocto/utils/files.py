@@ -17,8 +17,10 @@ from yocto.errors import YoctoError
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
     """Write to a temporary file beside `path`; on success fsync it and rename it to `path`.
+
+    mode: who may read and write it; None lets the umask decide.
 
     A kill at any moment leaves the previous file whole. Errors of the disk become a YoctoError.
     """
@@ -34,7 +36,8 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner can read
+        # mkstemp makes files that only their owner can read.
+        temporary.chmod(0o666 & ~_umask() if mode is None else mode)
         temporary.replace(path)
         fsync_dir(path.parent)
     except OSError as error:
