@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import re
 import tracemalloc
@@ -553,6 +554,15 @@ def test_a_checkpoints_own_template_comes_first(
     assert prompts[0][-1] == end
 
 
+def tensor_bytes() -> int:
+    """The memory of all tensors that Python knows of, which tracemalloc does not see."""
+    gc.collect()
+    tensors = [o for o in gc.get_objects() if issubclass(type(o), torch.Tensor)]
+    return sum(
+        {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values()
+    )
+
+
 @pytest.mark.parametrize(("own_template", "count"), [(False, 500), (True, 150)])
 def test_in_a_long_chat_no_turn_is_cut_and_memory_stays_flat(
     token_lm: LanguageModel, own_template: bool, count: int
@@ -566,7 +576,7 @@ def test_in_a_long_chat_no_turn_is_cut_and_memory_stays_flat(
     lm = LanguageModel(token_lm.model, token_lm.tokenizer, 40, file)
     chat = lm.chat("Be so.", max_new_tokens=3, seed=1, ignore_eos=True, max_ctx_tokens=45)
     said: list[tuple[str, str]] = []
-    sizes = []
+    sizes, tensors = [], []
     tracemalloc.start()
     for i in range(count):
         question = f"{i} " + "road " * (i % 5)
@@ -581,9 +591,12 @@ def test_in_a_long_chat_no_turn_is_cut_and_memory_stays_flat(
             said.append((question.strip(), clean(chat.messages[-1].text)))
         if i % 50 == 49:
             sizes.append(tracemalloc.get_traced_memory()[0])
+            tensors.append(tensor_bytes())
     tracemalloc.stop()
     assert len(said) > 0.8 * count
     assert max(b - a for a, b in itertools.pairwise(sizes)) < 200_000
+    # Not a number more: a single row of keys and values of one layer is some kilobytes.
+    assert max(tensors[1:]) - min(tensors[1:]) < 1000
 
 
 SPOKEN = TemplateFile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,7 @@ def test_a_template_has_what_transformers_gives_it() -> None:
     assert shown == '1{"role": "assistant", "content": "b"}4True'
 
 
+LONG = "{% set t = 'abcdefghij' * 9999 %}"
 FAULTS = {
     "{% if": "unexpected",
     "{{ raise_exception('no system prompt') }}": "no system prompt",
@@ -205,6 +207,35 @@ FAULTS = {
     "{{ 'a'.center(10 ** 10) }}": "too large",
     "{{ '%099999999d' % 1 }}": "too large",
     "{{ '{:>99999999}'.format(1) }}": "too large",
+    # Another value for what counts.
+    "{% set _yocto_tick = namespace %}{% for i in range(99999) %}{% for j in range(99999) %}"
+    "{% endfor %}{% endfor %}": "steps",
+    "{% macro f(tick, _yocto_tick) %}{% for i in range(99999) %}{% for j in range(99999) %}"
+    "{% endfor %}{% endfor %}{% endmacro %}{{ f(namespace, namespace) }}": "steps",
+    "{% for _yocto_tick in [namespace] %}{% for i in range(99999) %}{% for j in range(99999) %}"
+    "{% endfor %}{% endfor %}{% endfor %}": "steps",
+    "{% set _yocto_join = namespace %}{% set n = namespace(x='ab') %}"
+    "{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}": "characters",
+    # Long texts times long texts.
+    **{LONG + growth: "characters" for growth in (
+        "{{ t.replace('a', t) }}", "{{ t | replace('', t) }}", "{{ t | replace(new=t, old='a') }}",
+        "{{ t | list | join(t) }}", "{{ t.join(t) }}", "{{ t.join(t | map('upper')) }}",
+        "{{ t | map('replace', t[:1], t) | join | length }}",
+        "{{ ([t] * 9999) | join }}",
+        "{{ t.replace('a', '\\n') | indent(99999) }}", "{{ t | wordwrap(1, True, t) }}",
+        "{{ t.replace('a', '\\t').expandtabs(99999) }}", "{{ ('%s' * 9999) % ((t,) * 9999) }}",
+        "{{ ('%(a)s' * 9999) % {'a': t} }}", "{{ ('%s' * 9999) | format(*[t] * 9999) }}",
+        "{{ ('{0}' * 9999).format(t) }}", "{{ ('{0}' * 9999).format([t]) }}",
+        "{{ ('%99999d' * 999) % ((1,) * 999) }}", "{{ ('{:99999}' * 999).format(*[1] * 999) }}",
+        "{{ t.translate({97: t}) }}", "{{ range(99999) | list | tojson(indent=999999) }}",
+        "{% set n = namespace(x=[]) %}{% for i in range(9999) %}{% set n.x = n.x + [t ~ i] %}"
+        "{% endfor %}",
+        "{% set n = namespace(x=[t]) %}{% for i in range(99) %}{% set n.x = [n.x, n.x] %}"
+        "{% endfor %}{{ n.x }}",
+    )},
+    "{{ '%*d' % (999999999, 1) }}": "too large",
+    "{{ '{:{}}'.format(1, 999999) }}": "too large",
+    "{% for i in range(9999) %}{{ range(9999) | list | length }}{% endfor %}": "steps",
 }  # fmt: skip
 
 
@@ -216,6 +247,22 @@ def test_a_template_that_fails_or_does_not_end_is_an_error_that_names_its_file(s
     assert "there/t.jinja" in caught.value.message
     assert "plain text" in caught.value.hint
     assert time.perf_counter() - start < 20
+
+
+def test_a_long_message_may_be_worked_on() -> None:
+    text = "<think>road</think>\n" * 9000  # 180,000 characters
+    source = (
+        "{% for m in messages %}{{ m.content.replace('</think>', '') | replace('<think>', '') }}"
+        "{{ '{}: {} of 100% * {'.replace('* {', '').format(m.role, m.content.split('<')[-1]) }}"
+        "{{ '%s, {\"a\": {}}' % m.role }}{{ m.content.split('\\n') | map('trim') | join('\\n') }}"
+        "{{ m.content.strip() | indent(2) | length }}{{ [m] | tojson | length }}{% endfor %}"
+    )
+    tokenizer = template("ChatML")[1]
+    sandboxed = HuggingFaceTemplate(tokenizer, TemplateFile(Path("t"), source))._template
+    message = {"role": "user", "content": text}
+    made = sandboxed.render({"messages": [message]}, len(text))
+    assert made.startswith("road\nroad\n")
+    assert made.endswith(str(len(json.dumps([message]))))
 
 
 def test_where_a_system_prompt_may_be_the_fault_the_hint_says_so() -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime
 import functools
+import inspect
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jinja2 import TemplateError, nodes
@@ -18,11 +19,16 @@ from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
 
 STEPS = 100_000  # rounds of loops and calls of macros
 CHARACTERS = 200_000  # of any text, besides what is put in
 _LARGE = 1_000_000
-_TICK, _JOIN = "_yocto_tick", "_yocto_join"
+# Filters and methods of texts whose result may be far longer than what they are given.
+_GROWING = frozenset((
+    "replace", "join", "format", "format_map", "%", "indent", "wordwrap", "expandtabs", "translate",
+    "urlize",
+))  # fmt: skip
 
 
 class Sandboxed:
@@ -65,14 +71,12 @@ class _Environment(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(
             trim_blocks=True, lstrip_blocks=True,
-            extensions=[_Generation, "jinja2.ext.loopcontrols"],
+            extensions=[_Generation, "jinja2.ext.loopcontrols"], finalize=self.measured,
         )  # fmt: skip
         self.start(CHARACTERS)
-        self.filters = {name: _modest(f) for name, f in self.filters.items()}
-        self.filters["tojson"] = _modest(_tojson)
-        self.globals.update({
-            "raise_exception": _raise, "strftime_now": _now, _TICK: self._tick, _JOIN: self._join,
-        })  # fmt: skip
+        self.filters = {name: self._modest(name, f) for name, f in self.filters.items()}
+        self.filters["tojson"] = self._modest("tojson", self._tojson)
+        self.globals.update({"raise_exception": _raise, "strftime_now": _now})
 
     def start(self, characters: int) -> None:
         """Count anew."""
@@ -83,27 +87,33 @@ class _Environment(ImmutableSandboxedEnvironment):
         if length > self._characters:
             raise SecurityError(f"it makes more than {self._characters:,} characters")
 
-    def _tick(self) -> None:
-        self._steps += 1
+    def measured(self, value: Any) -> Any:
+        """The value; raise where it is too long to be written out."""
+        self.check(self._size(value))
+        return value
+
+    def tick(self, steps: int = 1) -> None:
+        """Count steps."""
+        self._steps += steps
         if self._steps > STEPS:
             raise SecurityError(f"it takes more than {STEPS:,} steps")
 
-    def _join(self, *values: Any) -> str:
+    def joined(self, *values: Any) -> str:
         """What ~ does."""
-        texts = [str(value) for value in values]
-        self.check(sum(map(len, texts)))
-        return "".join(texts)
+        self.measured(values)
+        return "".join(str(value) for value in values)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """An operation whose result may be large."""
         if operator == "+" and isinstance(left, str | list | tuple):
             self.check(len(left) + len(right))
+            self.measured((left, right))
         elif operator == "*":
             for some, times in ((left, right), (right, left)):
                 if isinstance(some, str | list | tuple) and isinstance(times, int):
                     self.check(len(some) * max(0, times))
         elif operator == "%" and isinstance(left, str):
-            _check_format(left)
+            self._check_growth("%", left, [right])
         if operator in ("*", "**") and _is_large(left, right):
             raise SecurityError("a number in it is too large")
         return super().call_binop(context, operator, left, right)
@@ -111,11 +121,106 @@ class _Environment(ImmutableSandboxedEnvironment):
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A call, of a text's own methods too: center, format, …"""
         owner = getattr(getattr(obj, "__wrapped__", obj), "__self__", None)  # Jinja wraps format
-        if isinstance(owner, str):
-            _check_arguments(args, kwargs)
-            if getattr(obj, "__name__", "").startswith("format"):
-                _check_format(owner)
-        return super().call(context, obj, *args, **kwargs)
+        if not isinstance(owner, str):
+            return super().call(context, obj, *args, **kwargs)
+        _check_arguments(args, kwargs)
+        name = str(getattr(obj, "__name__", ""))
+        args = tuple(self._gathered(value) for value in args)
+        self._check_growth(name, owner, [*args, *kwargs.values()])
+        return self.measured(super().call(context, obj, *args, **kwargs))
+
+    def _modest(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A filter that takes no huge numbers, widths, say, and makes no huge text."""
+        of = 1 if hasattr(function, "jinja_pass_arg") else 0  # where the filtered value stands
+
+        @functools.wraps(function)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            _check_arguments(args[of + 1 :], kwargs)
+            if len(args) > of:
+                value = self._gathered(args[of])
+                args = (*args[:of], self.measured(value), *args[of + 1 :])
+            if name in _GROWING:
+                given = inspect.signature(function).bind(*args, **kwargs).arguments
+                first, *others = list(given.values())[of:]
+                if name == "join":
+                    first, others = given.get("d", ""), [first]
+                self._check_growth("%" if name == "format" else name, str(first), others)
+            made = function(*args, **kwargs)
+            return self.measured(made) if isinstance(made, str) else made
+
+        return checked
+
+    def _tojson(
+        self, value: Any, ensure_ascii: bool = False, indent: int | None = None,
+        separators: Any = None, sort_keys: bool = False,
+    ) -> str:  # fmt: skip
+        """JSON; Jinja's own filter is for web pages."""
+        encoder = json.JSONEncoder(
+            ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+        )
+        parts, length = [], 0
+        for part in encoder.iterencode(value):
+            length += len(part)
+            self.check(length)
+            parts.append(part)
+        return "".join(parts)
+
+    def _gathered(self, values: Any) -> Any:
+        """What gives its values only once as a list, which can be measured."""
+        if not isinstance(values, Iterator):
+            return values
+        made, length = [], 0
+        for value in values:
+            length += self._size(value)
+            self.check(length)
+            self.tick()
+            made.append(value)
+        return made
+
+    def _size(self, value: Any) -> int:
+        """About how many characters a value is when written out, or any number above those that
+        there may be."""
+        total, seen, waiting = 0, 0, [value]
+        while waiting and total <= self._characters:
+            one = waiting.pop()
+            seen += 1
+            if isinstance(one, str):
+                total += len(one)
+            elif isinstance(one, dict):
+                waiting += [*one.keys(), *one.values()]
+                total += 4 * len(one)
+            elif isinstance(one, list | tuple | set | frozenset):
+                waiting += one
+                total += 2 * len(one)
+            elif isinstance(one, Namespace):
+                waiting.append(object.__getattribute__(one, "_Namespace__attrs"))
+            elif isinstance(one, int):
+                total += one.bit_length() // 3
+        self.tick(seen // 30)  # a long look costs time, too
+        return total
+
+    def _check_growth(self, name: str, text: str, arguments: Sequence[Any]) -> None:
+        """Raise where a filter or a text's method of this name would make a huge text of one."""
+        if name not in _GROWING:
+            return
+        sizes = [v if isinstance(v, int) else self._size(v) for v in arguments]
+        longest = max(sizes, default=0)
+        if name == "replace":
+            old, new = [*arguments, "", ""][:2]
+            self.check(len(text) + text.count(str(old)) * self._size(new))
+        elif name == "join":
+            self.check(sum(sizes) + len(text) * sum(len(v) for v in arguments[:1]))
+        elif name in ("format", "format_map", "%"):
+            # A width can come from an argument: * and {:{}}.
+            if re.search(
+                r"[0-9]{6}|" + (r"%[^a-zA-Z%]*\*" if name == "%" else r"\{[^{}]*\{"), text
+            ):
+                raise SecurityError("a width in it is too large")
+            widths = sum(map(int, re.findall("[0-9]+", text)))
+            places = text.count("%" if name == "%" else "{")
+            self.check(len(text) + widths + places * sum(map(self._size, arguments)))
+        else:
+            self.check(len(text) * (1 + longest))
 
 
 class _Generation(Extension):
@@ -132,7 +237,7 @@ class _Generation(Extension):
 def _watched(tree: nodes.Template) -> nodes.Template:
     """The template with a step counted wherever it might go on for ever, and ~ made a call."""
     for node in tree.find_all((nodes.For, nodes.Macro, nodes.CallBlock)):
-        count = nodes.ExprStmt(_call(_TICK, [], node.lineno), lineno=node.lineno)
+        count = nodes.ExprStmt(_call("tick", [], node.lineno), lineno=node.lineno)
         node.body.insert(0, count)  # type: ignore[attr-defined]
     _joined(tree)
     return tree
@@ -144,22 +249,13 @@ def _joined(node: Any) -> Any:
             setattr(node, name, [_joined(v) if isinstance(v, nodes.Node) else v for v in value])
         elif isinstance(value, nodes.Node):
             setattr(node, name, _joined(value))
-    return _call(_JOIN, node.nodes, node.lineno) if isinstance(node, nodes.Concat) else node
+    return _call("joined", node.nodes, node.lineno) if isinstance(node, nodes.Concat) else node
 
 
 def _call(name: str, arguments: list[Any], line: int) -> nodes.Call:
-    return nodes.Call(nodes.Name(name, "load", lineno=line), arguments, [], None, None, lineno=line)
-
-
-def _modest(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that takes no huge numbers: widths, say."""
-
-    @functools.wraps(function)
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        _check_arguments(args[1:], kwargs)
-        return function(*args, **kwargs)
-
-    return checked
+    """A call of the environment's own method: of no name, as a template may give it another."""
+    method = nodes.EnvironmentAttribute(name, lineno=line)
+    return nodes.Call(method, arguments, [], None, None, lineno=line)
 
 
 def _check_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -167,25 +263,10 @@ def _check_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         raise SecurityError("a number in it is too large")
 
 
-def _check_format(text: str) -> None:
-    if re.search(r"[0-9]{6}", text):
-        raise SecurityError("a width in it is too large")
-
-
 def _is_large(left: Any, right: Any) -> bool:
     return isinstance(left, int) and isinstance(right, int) and (
         left.bit_length() + right.bit_length() > 4096 or right > 4096
     )  # fmt: skip
-
-
-def _tojson(
-    value: Any, ensure_ascii: bool = False, indent: int | None = None, separators: Any = None,
-    sort_keys: bool = False,
-) -> str:  # fmt: skip
-    """JSON; Jinja's own filter is for web pages."""
-    return json.dumps(
-        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
-    )
 
 
 def _raise(message: str) -> None:
