@@ -421,7 +421,7 @@ MISTAKES = {
     ),
     "a resume on other data": Mistake(
         "train --run-name token-1 --resume auto --max-iters 30 --data-dir data/other",
-        ("token files are not those that token-1 was trained on",),
+        ("the text is not the one that token-1 was trained on",),
         lambda home: other_data(home),
     ),
     "a run to plot that is not there": Mistake(
