@@ -7,9 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yocto.kernels.few_rows import LANES, NARROW, TALL, few_rows_float32, few_rows_int8
+from yocto.kernels.few_rows import LANES as LANES_OF
+from yocto.kernels.few_rows import NARROW, TALL, few_rows_float32, few_rows_int8
 
-SIZES = st.sampled_from([1, 2, 3, 5, TALL, LANES - 1, LANES, LANES + 1, 3 * LANES, 67])
+LANES = max(LANES_OF.values())
+
+SIZES = st.sampled_from([1, 2, 3, 5, TALL, 7, 8, 9, LANES - 1, LANES, LANES + 1, 3 * LANES, 67])
 
 
 def product(x: torch.Tensor, w: torch.Tensor, scale=None, bias=None, onto=0):

@@ -14,9 +14,9 @@ of the tile's rows of x while it is in a register, and each sum has a register o
                         by now are the most of what is loaded, serve 4 products each; the next rows
                         of w are asked for in time
 
-Whatever the tile, a sum is made in the same way: lane j of a vector adds up k = j, j + LANES, …,
-then the lanes are added in pairs, and what is left over when LANES does not divide k comes last. So
-a row's result is the same to the last bit, whichever other rows there are.
+Whatever the tile, a sum is made in the same way: lane j of a vector adds up k = j, j + lanes, …,
+then the lanes are added in pairs, and what is left over when the lanes don't divide k comes last.
+So a row's result is the same to the last bit, whichever other rows there are.
 """
 
 # mypy: ignore-errors
@@ -29,14 +29,15 @@ from numba.extending import intrinsic
 
 from yocto.kernels.compiler import inlined, kernel, mark_cached
 
-# Without AVX-512 a processor has registers for 8 sums of 8 numbers, with it for 16 of 16.
+# With AVX-512 a processor has twice the registers, and they are twice as wide.
 _LARGE = bool(binding.get_host_cpu_features().get("avx512f"))
-LANES = 16 if _LARGE else 8
+# Numbers in a vector, by the bytes of a weight. Weights of 4 bytes come no faster in wider vectors,
+# since the memory is slower than either; those of 1 byte do.
+LANES = {4: 8, 1: 16 if _LARGE else 8}
 TALL = 4 if _LARGE else 2  # rows of w in a tile for many rows of x
 NARROW = 8  # up to so many rows of x, a tile has one row of w
 
 _I8, _I32, _I64, _FLOAT = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
-_VECTOR = ir.VectorType(_FLOAT, LANES)
 
 
 def _load(builder, base, offset, kind, align):
@@ -47,7 +48,7 @@ def _load(builder, base, offset, kind, align):
 
 def _sum_of_lanes(builder, vector):
     """The lanes added in pairs: those of the upper half to those of the lower, again and again."""
-    half = LANES
+    half = vector.type.count
     while half > 1:
         half //= 2
         kind, nothing = ir.VectorType(_I32, half), ir.Constant(vector.type, ir.Undefined)
@@ -68,12 +69,15 @@ def _tile(w_rows: int, x_rows: int, size: int, ahead: bool = False):
     w, 4 (float32) or 1 (int8). ahead: ask for the tile's next rows of w.
     """
 
+    lanes = LANES[size]
+    vector_of = ir.VectorType(_FLOAT, lanes)
+
     @intrinsic
     def tile(typingctx, w, x, k):
         def codegen(context, builder, signature, args):
             w, x, k = args
             fma = cgutils.get_or_insert_function(
-                builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fma.v{LANES}f32"
+                builder.module, ir.FunctionType(vector_of, [vector_of] * 3), f"llvm.fma.v{lanes}f32"
             )
             ask = cgutils.get_or_insert_function(
                 builder.module,
@@ -84,22 +88,22 @@ def _tile(w_rows: int, x_rows: int, size: int, ahead: bool = False):
             ws = [builder.add(w, builder.mul(w_stride, _I64(i))) for i in range(w_rows)]
             xs = [builder.add(x, builder.mul(x_stride, _I64(i))) for i in range(x_rows)]
             next_rows = builder.mul(w_stride, _I64(w_rows))
-            zeros = ir.Constant(_VECTOR, [0.0] * LANES)
+            zeros = ir.Constant(vector_of, [0.0] * lanes)
             vectors = [cgutils.alloca_once_value(builder, zeros) for _ in range(w_rows * x_rows)]
-            whole = builder.and_(k, _I64(-LANES))
-            loop = cgutils.for_range_slice(builder, _I64(0), whole, _I64(LANES), intp=_I64)
+            whole = builder.and_(k, _I64(-lanes))
+            loop = cgutils.for_range_slice(builder, _I64(0), whole, _I64(lanes), intp=_I64)
             with loop as (at, _):
                 w_at, x_at = builder.mul(at, _I64(size)), builder.mul(at, _I64(4))
-                from_x = [_load(builder, row, x_at, _VECTOR, 4) for row in xs]
+                from_x = [_load(builder, row, x_at, vector_of, 4) for row in xs]
                 for i, row in enumerate(ws):
                     if ahead:
                         place = builder.add(row, builder.add(w_at, next_rows))
                         place = builder.inttoptr(place, _I8.as_pointer())
                         builder.call(ask, [place, _I32(0), _I32(3), _I32(1)])
-                    weights = _load(builder, row, w_at, _kind(size, LANES), size)
+                    weights = _load(builder, row, w_at, _kind(size, lanes), size)
                     if size == 1:
-                        weights = builder.sext(weights, ir.VectorType(_I32, LANES))
-                        weights = builder.sitofp(weights, _VECTOR)
+                        weights = builder.sext(weights, ir.VectorType(_I32, lanes))
+                        weights = builder.sitofp(weights, vector_of)
                     for j, numbers in enumerate(from_x):
                         total = vectors[i * x_rows + j]
                         product = builder.call(fma, [weights, numbers, builder.load(total)])
