@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from tiny import tiny_gpt, with_kernels
 
 from yocto.model.kv_cache import KVCache
-from yocto.model.linear import MOST_ROWS, Int8Linear, Linear, for_generation
+from yocto.model.linear import MOST_ROWS, PAGE, Int8Linear, Linear, for_generation
 from yocto.utils.progress import SilentProgress
 
 
@@ -73,3 +75,22 @@ def test_bytes_compute_the_same_in_few_rows_and_in_many(rows: int) -> None:
     with torch.no_grad():
         torch.testing.assert_close(bytes_(x), expected, rtol=1e-5, atol=1e-5)
     assert torch.isfinite(bytes_(x)).all()
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_weights_lie_next_to_each_other_and_are_the_same(int8: bool) -> None:
+    model, other = tiny_gpt(tie_weights=True), tiny_gpt(tie_weights=True)
+    with_kernels(model, int8)
+    assert int8 or model.lm_head.weight is model.wte.weight
+    kinds = Int8Linear if int8 else Linear
+    places = sorted(
+        (part.weight.data_ptr(), part.weight.nbytes)
+        for part in model.modules()
+        if isinstance(part, kinds)
+    )
+    assert all(place % PAGE == 0 for place, _ in places)
+    for (place, size), (following, _) in itertools.pairwise(places):
+        assert place + size <= following < place + size + PAGE
+    if not int8:
+        for ours, theirs in zip(model.parameters(), other.parameters(), strict=True):
+            assert torch.equal(ours, theirs)

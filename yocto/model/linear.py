@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -100,9 +101,31 @@ def for_generation(model: nn.Module, int8: bool, progress: Progress, tokens: int
                 "int8 saves memory on this device, but no time; its kernels are for CPUs"
             )
         _quantize(model, None if kernels is None else kernels.few_rows_int8)
+        if kernels is not None:
+            lay_out([part for part in model.modules() if isinstance(part, Int8Linear)])
     elif kernels is not None:
+        lay_out(linears)
         for part in linears:
             part.kernel = kernels.few_rows_float32
+
+
+PAGE = 4096  # bytes
+
+
+@torch.no_grad()
+def lay_out(parts: Sequence[Linear | Int8Linear]) -> None:
+    """Move the weights of linear parts, all of one number format and on a CPU, into one piece of
+    memory, each to the beginning of a page. numpy asks the system for large pages, whose addresses
+    the processor need not look up all the time: read from there, a matrix comes a third to a half
+    sooner."""
+    weights = list({id(part.weight): part.weight for part in parts}.values())
+    sizes = [-(-weight.nbytes // PAGE) * PAGE for weight in weights]
+    memory = np.empty(sum(sizes) + PAGE, np.uint8)
+    at = -memory.ctypes.data % PAGE
+    for weight, size in zip(weights, sizes, strict=True):
+        place = torch.from_numpy(memory[at : at + weight.nbytes]).view(weight.dtype)
+        weight.data = place.view_as(weight).copy_(weight)
+        at += size
 
 
 def _kernels(progress: Progress, worth_compiling: bool, tokens: int) -> ModuleType | None:
