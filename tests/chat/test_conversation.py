@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,11 @@ def test_any_json_is_a_conversation_or_an_error(tmp_path_factory: Any, value: An
         except ChatError:
             continue
         assert len(made.messages) % 2 == 0
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ChatError, match="no file"):
+        load_conversation(tmp_path / "pipe")
+    with pytest.raises(ChatError, match="something else"):
+        save_conversation(tmp_path / "pipe", Conversation())

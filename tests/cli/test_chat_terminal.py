@@ -163,3 +163,13 @@ def test_a_chat_from_the_prompt_to_leaving(token_project: Project, tmp_path: Pat
     assert "+so\n" in history
     assert '+"""\n+one\n+"""\n' in history
     assert "abc" not in history
+
+
+def test_a_colour_that_is_typed_does_no_harm(token_project: Project, tmp_path: Path) -> None:
+    terminal = Conversation(token_project, tmp_path)
+    terminal.until(r"/help tells the commands.*User:")
+    terminal.type("x\x1b[31my\r")
+    shown = terminal.until(r"5 tokens.*User:")
+    assert "exception" not in shown
+    terminal.type("/exit\r")
+    assert terminal.left() == 0

@@ -66,6 +66,8 @@ def save_conversation(path: Path, conversation: Conversation) -> None:
 
 def load_conversation(path: Path) -> Conversation:
     """Read a conversation. Raises ChatError, which names the file and the fault."""
+    if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would never end
+        raise ChatError(f"{path} is no file that can be read whole", _HINT)
     content = read_json(path, ChatError, _HINT)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ChatError(f"{path} is not a conversation of yocto's", _HINT)

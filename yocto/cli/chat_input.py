@@ -86,6 +86,8 @@ def _session() -> PromptSession[str]:
     from prompt_toolkit.application import get_app
     from prompt_toolkit.completion import Completer, Completion
     from prompt_toolkit.filters import Condition
+    from prompt_toolkit.key_binding import KeyBindings
+    from prompt_toolkit.keys import Keys
     from prompt_toolkit.shortcuts import CompleteStyle
 
     class Words(Completer):
@@ -95,7 +97,12 @@ def _session() -> PromptSession[str]:
             for word, typed in completions(document.text_before_cursor):
                 yield Completion(word, -len(typed))
 
+    keys = KeyBindings()
+    # A colour that is pasted looks like a mouse's message, and prompt_toolkit stumbles over what it
+    # lacks; there is no mouse here.
+    keys.add(Keys.Vt100MouseEvent, eager=True)(lambda event: None)
     return PromptSession(
+        key_bindings=keys,
         history=history(history_file()),
         completer=Words(),
         complete_while_typing=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -213,8 +214,11 @@ def _check_mode(checkpoint: Checkpoint, mode: str, wanted: bool, command: str) -
     if (checkpoint.train.get("mode") == mode) != wanted:
         name = checkpoint.path.parent.name
         is_what = "is not a fine-tuned run" if wanted else "is a fine-tuned run"
+        folder = checkpoint.path.parent.parent
+        where = "" if folder == Path("checkpoints") else f" --ckpt-dir {shlex.quote(str(folder))}"
         raise RunError(
-            f"{name} {is_what}", f"Go on with it: {command} --run-name {name} --resume auto"
+            f"{name} {is_what}",
+            f"Go on with it: {command} --run-name {shlex.quote(name)}{where} --resume auto",
         )
 
 
