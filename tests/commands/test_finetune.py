@@ -201,7 +201,8 @@ def test_train_does_not_go_on_with_a_fine_tuned_run(tokens: Project, chats: Path
     name = Path(done.run).name
     with pytest.raises(RunError, match="is a fine-tuned run") as caught:
         train.run(TrainConfig.from_dict({**values, "run_name": name}), Recorder())
-    assert f"yocto finetune --run-name {name} --resume auto" in caught.value.hint
+    flags = f"--run-name {name} --ckpt-dir {tokens.checkpoints} --resume auto"
+    assert f"yocto finetune {flags}" in caught.value.hint
     with pytest.raises(RunError, match="is not a fine-tuned run"):
         run(tokens, chats, resume="auto", run_name="token-1")
 
