@@ -103,6 +103,13 @@ def test_a_message_longer_than_the_context_is_refused_with_both_numbers() -> Non
     assert chat.messages == before
 
 
+def test_a_system_prompt_that_leaves_no_room_is_blamed() -> None:
+    chat = session(50, "Be kind. " * 10)
+    with pytest.raises(ChatError) as caught:
+        chat.ask("Hi")
+    assert caught.value.hint.startswith("Shorten the system prompt")
+
+
 def test_where_nothing_more_can_be_shown_the_hint_names_no_knob() -> None:
     chat = ChatSession(Letters(), 50, most=50)
     with pytest.raises(ChatError) as caught:

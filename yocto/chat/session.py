@@ -104,10 +104,11 @@ class ChatSession:
     def _ask(self, message: Message, at: int) -> Question:
         ids = self._ids([message])
         if len(ids) > self.max_tokens:
+            alone = len(self.template.prompt_ids([message]))  # whose fault is it?
             raise ChatError(
                 f"the message is {len(ids)} tokens long with what surrounds it, and the model is "
                 f"shown at most {self.max_tokens}",
-                "Say it in fewer words"
+                ("Say it in fewer words" if 2 * alone > len(ids) else "Shorten the system prompt")
                 + (", or raise --max-ctx-tokens." if self.max_tokens < self.most else "."),
             )
         shown, ids = self._newest([*self.messages[:at], message])
