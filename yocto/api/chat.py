@@ -19,7 +19,7 @@ from yocto.chat.conversation import (
 from yocto.chat.roles import Message
 from yocto.chat.session import ChatSession, Question
 from yocto.config import ChatConfig, SamplingConfig, knobs
-from yocto.errors import ChatError, ConfigError
+from yocto.errors import ChatError, ConfigError, YoctoError
 from yocto.sampling.engine import Engine
 from yocto.sampling.request import make_generator
 
@@ -228,7 +228,7 @@ class Chat:
         template = self.session.template
         try:
             ids = template.prompt_ids([Message("user", "a")])
-        except Exception:  # an odd vocabulary or template: a message of the user's will tell
+        except YoctoError:  # an odd vocabulary or template: a message of the user's will tell
             return
         config = SamplingConfig(max_new_tokens=2, ignore_eos=True, seed=0)
         for _ in self.lm.complete([ids], config, end_ids=template.end_ids, engine=self._engine):

@@ -14,6 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 _I8, _I16, _I32, _I64 = map(ir.IntType, (8, 16, 32, 64))
+_FLOAT = ir.FloatType()
 
 
 @intrinsic
@@ -121,6 +122,29 @@ def put_short(typingctx, table, index, value):
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def float_at(typingctx, table, index):
+    """Number `index` of the float32 numbers at an address."""
+
+    def codegen(context, builder, signature, args):
+        base = builder.inttoptr(args[0], _FLOAT.as_pointer())
+        return builder.load(builder.gep(base, [args[1]]))
+
+    return types.float32(types.int64, types.int64), codegen
+
+
+@intrinsic
+def put_float(typingctx, table, index, value):
+    """Set number `index` of the float32 numbers at an address."""
+
+    def codegen(context, builder, signature, args):
+        base = builder.inttoptr(args[0], _FLOAT.as_pointer())
+        builder.store(args[2], builder.gep(base, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.float32), codegen
 
 
 @intrinsic

@@ -27,6 +27,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from yocto.kernels.bits import float_at, put_float
 from yocto.kernels.compiler import inlined, kernel, mark_cached
 
 # With AVX-512 a processor has twice the registers, and they are twice as wide.
@@ -137,29 +138,6 @@ def _kind(size, lanes=0):
     return ir.VectorType(number, lanes) if lanes else number
 
 
-@intrinsic
-def get(typingctx, table, index):
-    """Number `index` of the float32 numbers at an address."""
-
-    def codegen(context, builder, signature, args):
-        base = builder.inttoptr(args[0], _FLOAT.as_pointer())
-        return builder.load(builder.gep(base, [args[1]]))
-
-    return types.float32(types.int64, types.int64), codegen
-
-
-@intrinsic
-def put(typingctx, table, index, value):
-    """Set number `index` of the float32 numbers at an address."""
-
-    def codegen(context, builder, signature, args):
-        base = builder.inttoptr(args[0], _FLOAT.as_pointer())
-        builder.store(args[2], builder.gep(base, [args[1]]))
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.float32), codegen
-
-
 def _product_for(size: int):
     """The product with weights of `size` bytes."""
     one, two, three, four = (_tile(1, rows, size) for rows in (1, 2, 3, 4))
@@ -168,12 +146,12 @@ def _product_for(size: int):
     @inlined
     def store(y, index, total, scales, bias, i, onto):
         if scales != 0:
-            total *= get(scales, i)
+            total *= float_at(scales, i)
         if bias != 0:
-            total += get(bias, i)
+            total += float_at(bias, i)
         if onto != 0:
-            total += get(y, index)
-        put(y, index, total)
+            total += float_at(y, index)
+        put_float(y, index, total)
 
     @inlined
     def product(w, scales, bias, x, y, n, k, rows, onto):

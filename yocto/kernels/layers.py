@@ -13,9 +13,9 @@ import math
 import numpy as np
 from numba import types
 
-from yocto.kernels.bits import word_at
+from yocto.kernels.bits import float_at, put_float, word_at
 from yocto.kernels.compiler import inlined, kernel, mark_cached
-from yocto.kernels.few_rows import dot, get, product_float32, put
+from yocto.kernels.few_rows import dot, product_float32
 
 F = np.float32
 GELU, SWIGLU, RELU2 = 0, 1, 2  # what `activate` knows
@@ -44,17 +44,17 @@ def _normalize(x, weight, bias, y, n, eps, centred):
     mean = F(0)
     if centred != 0:
         for i in range(n):
-            mean += get(x, i)
+            mean += float_at(x, i)
         mean /= F(n)
         for i in range(n):
-            put(y, i, get(x, i) - mean)
+            put_float(y, i, float_at(x, i) - mean)
         x = y
     factor = F(1) / math.sqrt(dot(x, x, n)[0] / F(n) + F(eps))
     for i in range(n):
-        put(y, i, get(x, i) * factor * get(weight, i))
+        put_float(y, i, float_at(x, i) * factor * float_at(weight, i))
     if bias != 0:
         for i in range(n):
-            put(y, i, get(y, i) + get(bias, i))
+            put_float(y, i, float_at(y, i) + float_at(bias, i))
 
 
 @kernel(types.void, *[types.int64] * 6, types.float64, types.int64)
@@ -73,9 +73,9 @@ def _place(x, weight, eps, cos, sin, size):
     if cos != 0:
         half = size // 2
         for i in range(half):
-            left, right = get(x, i), get(x, i + half)
-            put(x, i, left * get(cos, i) - right * get(sin, i))
-            put(x, i + half, right * get(cos, i + half) + left * get(sin, i + half))
+            left, right = float_at(x, i), float_at(x, i + half)
+            put_float(x, i, left * float_at(cos, i) - right * float_at(sin, i))
+            put_float(x, i + half, right * float_at(cos, i + half) + left * float_at(sin, i + half))
 
 
 @inlined
@@ -83,14 +83,14 @@ def _softmax(scores, n, scale):
     """Scores (n,) to shares of 1, in place."""
     largest = F(-math.inf)
     for i in range(n):
-        largest = max(largest, get(scores, i))
+        largest = max(largest, float_at(scores, i))
     for i in range(n):
-        put(scores, i, _exp((get(scores, i) - largest) * scale))
+        put_float(scores, i, _exp((float_at(scores, i) - largest) * scale))
     total = F(0)
     for i in range(n):
-        total += get(scores, i)
+        total += float_at(scores, i)
     for i in range(n):
-        put(scores, i, get(scores, i) / total)
+        put_float(scores, i, float_at(scores, i) / total)
 
 
 @kernel(types.void, *[types.int64] * 9, types.float64, *[types.int64] * 8)
@@ -117,8 +117,8 @@ def attend(
             _place(k + new, k_norm, eps, cosines, sines, size)
             base = (row * kv_heads + head) * room * size * 4
             for i in range(size):
-                put(keys + base + turn, i, get(k + new, i))
-                put(values + base + turn, i, get(v + new, i))
+                put_float(keys + base + turn, i, float_at(k + new, i))
+                put_float(values + base + turn, i, float_at(v + new, i))
             first = (row * heads + head * group) * size * 4
             for j in range(group):
                 _place(q + first + j * size * 4, q_norm, eps, cosines, sines, size)
@@ -128,11 +128,11 @@ def attend(
                 _softmax(shares, at + 1, scale)
                 out = y + first + j * size * 4
                 for i in range(size):
-                    put(out, i, F(0))
+                    put_float(out, i, F(0))
                 for s in range(at + 1):
-                    share, found = get(shares, s), values + base + s * size * 4
+                    share, found = float_at(shares, s), values + base + s * size * 4
                     for i in range(size):
-                        put(out, i, get(out, i) + share * get(found, i))
+                        put_float(out, i, float_at(out, i) + share * float_at(found, i))
 
 
 @kernel(types.void, *[types.int64] * 4)
@@ -140,17 +140,17 @@ def activate(kind, gate, x, n):
     """x (n,) in place: GELU in its tanh form, SiLU of the gate times x, or the square of ReLU."""
     if kind == GELU:
         for i in range(n):
-            value = get(x, i)
+            value = float_at(x, i)
             inner = F(1.5957691216) * (value + F(0.044715) * value * value * value)
-            put(x, i, value / (F(1) + _exp(-inner)))
+            put_float(x, i, value / (F(1) + _exp(-inner)))
     elif kind == SWIGLU:
         for i in range(n):
-            value = get(gate, i)
-            put(x, i, get(x, i) * value / (F(1) + _exp(-value)))
+            value = float_at(gate, i)
+            put_float(x, i, float_at(x, i) * value / (F(1) + _exp(-value)))
     else:
         for i in range(n):
-            value = max(get(x, i), F(0))
-            put(x, i, value * value)
+            value = max(float_at(x, i), F(0))
+            put_float(x, i, value * value)
 
 
 mark_cached("layers")

@@ -88,8 +88,8 @@ def for_generation(model: nn.Module, int8: bool, progress: Progress, tokens: int
     """Get a model ready to compute a few rows at a time.
 
     int8: put an Int8Linear in the place of every Linear; embeddings stay as they are. Otherwise the
-    weights are left alone, and on a CPU the kernel computes with them, if that pays. tokens: about
-    how many the model will generate.
+    weights stay what they are, and on a CPU, if that pays, `lay_out` moves them and the kernel
+    computes with them. tokens: about how many the model will generate.
     """
     linears = [part for part in model.modules() if isinstance(part, Linear)]
     on_cpu = all(part.weight.device.type == "cpu" for part in linears)
