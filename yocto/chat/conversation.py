@@ -13,7 +13,7 @@ from typing import Any
 
 from yocto.chat.roles import Message
 from yocto.errors import ChatError
-from yocto.utils.files import read_json, write_json
+from yocto.utils.files import check_version, read_json, write_json
 from yocto.utils.text import one_line
 
 FORMAT, VERSION = "yocto-chat", 1
@@ -71,13 +71,7 @@ def load_conversation(path: Path) -> Conversation:
     content = read_json(path, ChatError, _HINT)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ChatError(f"{path} is not a conversation of yocto's", _HINT)
-    version = content.get("version")
-    if version != VERSION:
-        newer = isinstance(version, int) and version > VERSION
-        raise ChatError(
-            f"{path} has format version {version!r}; this yocto reads {VERSION}",
-            "Update yocto: pip install -U yocto" if newer else _HINT,
-        )
+    check_version(path, content.get("version"), VERSION, ChatError, _HINT)
     try:
         return _conversation(content)
     except (KeyError, TypeError, ValueError) as error:

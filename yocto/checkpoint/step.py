@@ -18,7 +18,7 @@ from yocto.checkpoint.chat_template import TemplateFile, read_chat_template
 from yocto.config import GPTConfig
 from yocto.errors import CheckpointError, ConfigError
 from yocto.model.size import count_parameters
-from yocto.utils.files import read_json, sha256_file
+from yocto.utils.files import check_version, read_json, sha256_file
 
 # What looks at runs without loading one must not wait for torch: what needs it imports it itself.
 if TYPE_CHECKING:
@@ -61,13 +61,7 @@ class Checkpoint:
         content = read_json(path / "config.json", CheckpointError, HINT)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise CheckpointError(f"{path}/config.json is not that of a yocto checkpoint", HINT)
-        version = content.get("version")
-        if version != VERSION:
-            newer = isinstance(version, int) and version > VERSION
-            raise CheckpointError(
-                f"{path} has format version {version!r}; this yocto reads {VERSION}",
-                "Update yocto: pip install -U yocto" if newer else HINT,
-            )
+        check_version(path, content.get("version"), VERSION, CheckpointError, HINT)
         if content.pop("sha256", None) != digest(content):
             raise CheckpointError(f"{path}/config.json is altered", HINT)
         try:

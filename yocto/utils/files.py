@@ -135,6 +135,19 @@ def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
 
 
+def check_version(
+    where: Path, found: object, known: int, error: type[YoctoError], hint: str
+) -> None:
+    """Raise an error for a file of a format version that this yocto does not read. hint: what to do
+    where it is no newer one."""
+    if found != known:
+        newer = isinstance(found, int) and found > known
+        raise error(
+            f"{where} has format version {found!r}; this yocto reads {known}",
+            "Update yocto: pip install -U yocto" if newer else hint,
+        )
+
+
 def read_json(path: Path, error: type[YoctoError], hint: str = "") -> Any:
     """Read a JSON file; whatever is wrong with it is raised as `error`, which names the file."""
     try:
