@@ -21,9 +21,10 @@ from transformers import (
 )
 
 import yocto.model.gpt as gpt_module
-from yocto.config import FAMILIES, GPTConfig
+from yocto.config import FAMILIES, GPTConfig, RopeScaling
 from yocto.model.gpt import GPT, MLP, rope_tables, rotate, sinusoids
 from yocto.model.kv_cache import KVCache
+from yocto.model.size import count_parameters
 
 VARIANTS = list(
     itertools.product(FAMILIES, ["learned", "sinusoidal", "rope"], [1, 2, 4])
@@ -91,6 +92,39 @@ def test_llama_and_qwen3_have_the_logits_of_transformers(
             n_kv_head=n_kv_head, n_inner=80, norm_eps=1e-5, rope_base=500.0, tie_weights=tied,
         )
     )  # fmt: skip
+    assert_same_logits(reference, ours, from_llama)
+
+
+@pytest.mark.parametrize("scaling", [
+    "none", "linear:2.5", "llama3:8:1:4:12", "llama3:32:1:4:8192",
+])  # fmt: skip
+def test_heads_of_any_size_and_slowed_rotation_are_those_of_transformers(
+    scaling: str,
+) -> None:
+    rope: dict[str, object] = {"rope_type": "default", "rope_theta": 500.0}
+    slowing = None if scaling == "none" else RopeScaling.of(scaling)
+    if slowing is not None:
+        assert str(slowing) == scaling
+        rope |= {"rope_type": slowing.kind, "factor": slowing.factor}
+        if slowing.kind == "llama3":
+            rope |= {"low_freq_factor": slowing.low, "high_freq_factor": slowing.high,
+                     "original_max_position_embeddings": slowing.context}  # fmt: skip
+    reference = Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=50, max_position_embeddings=24, hidden_size=32, num_hidden_layers=2,
+            num_attention_heads=3, num_key_value_heads=1, head_dim=16, intermediate_size=80,
+            rms_norm_eps=1e-5, tie_word_embeddings=True, rope_parameters=rope,
+            bos_token_id=0, eos_token_id=0,
+        )
+    )  # fmt: skip
+    ours = GPT(
+        GPTConfig(
+            family="qwen3", vocab_size=50, block_size=24, n_embd=32, n_layer=2, n_head=3,
+            n_kv_head=1, head_size=16, n_inner=80, norm_eps=1e-5, rope_base=500.0,
+            rope_scaling=scaling, tie_weights=True,
+        )
+    )  # fmt: skip
+    assert ours.num_parameters() == count_parameters(ours.config)
     assert_same_logits(reference, ours, from_llama)
 
 
@@ -286,7 +320,7 @@ def test_swiglu_gates_with_silu() -> None:
 
 
 def test_rope_turns_pairs_by_position_times_frequency() -> None:
-    cos, sin = rope_tables(5, 4, base=100.0)
+    cos, sin = rope_tables(GPTConfig(block_size=5, n_embd=4, n_head=1, rope_base=100.0))
     x = torch.tensor([1.0, 2.0, 3.0, 4.0]).expand(1, 1, 5, 4)
     turned = rotate(x, cos, sin)[0, 0]
     for t in range(5):

@@ -33,6 +33,7 @@ def shapes():
     yield {"family": "qwen3", "n_kv_head": 1}
     yield {"family": "llama", "n_head": 6, "n_kv_head": 2, "n_embd": 36}
     yield {"family": "gpt2", "n_head": 3, "n_embd": 21}
+    yield {"family": "qwen3", "n_head": 3, "n_kv_head": 1, "head_size": 14}
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def _llama(c: GPTConfig) -> nn.Module:
         "vocab_size": c.vocab_size, "max_position_embeddings": c.block_size,
         "hidden_size": c.n_embd, "intermediate_size": c.n_inner, "num_hidden_layers": c.n_layer,
         "num_attention_heads": c.n_head, "num_key_value_heads": c.n_kv_head,
-        "head_dim": c.n_embd // c.n_head, "rms_norm_eps": c.norm_eps,
+        "head_dim": c.head_size, "rms_norm_eps": c.norm_eps,
         "rope_parameters": {"rope_type": "default", "rope_theta": c.rope_base},
         "tie_word_embeddings": bool(c.tie_weights), "bos_token_id": None, "eos_token_id": None,
         "attn_implementation": "sdpa",

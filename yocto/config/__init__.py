@@ -29,7 +29,7 @@ from yocto.config.knobs import (
     takes,
     unwrap_optional,
 )
-from yocto.config.model import FAMILIES, GPTConfig, ModelConfig
+from yocto.config.model import FAMILIES, GPTConfig, ModelConfig, RopeScaling
 from yocto.config.runs import PlotConfig, RunsCompareConfig, RunsConfig
 from yocto.config.sampling import ChatConfig, GenerateConfig, SampleConfig, SamplingConfig
 from yocto.config.scaling import scaled
@@ -59,6 +59,7 @@ __all__ = [
     "PrepareCharConfig",
     "QuickstartConfig",
     "RecipeConfig",
+    "RopeScaling",
     "RunsCompareConfig",
     "RunsConfig",
     "SampleConfig",

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from yocto.config import GPTConfig
+from yocto.config import GPTConfig, RopeScaling
 from yocto.model.kv_cache import KVCache
 from yocto.model.linear import Linear
 
@@ -44,8 +44,7 @@ class GPT(nn.Module):
             table = sinusoids(config.block_size, config.n_embd)
             self.register_buffer("positions", table, persistent=False)
         else:
-            head_size = config.n_embd // config.n_head
-            cos, sin = rope_tables(config.block_size, head_size, config.rope_base)
+            cos, sin = rope_tables(config)
             self.register_buffer("cos", cos, persistent=False)
             self.register_buffer("sin", sin, persistent=False)
         self.drop = nn.Dropout(config.dropout)
@@ -165,8 +164,9 @@ class Attention(nn.Module):
     def __init__(self, config: GPTConfig, layer: int) -> None:
         super().__init__()
         C, H, bias = config.n_embd, config.n_head, bool(config.bias)
-        assert config.n_kv_head is not None
-        self.layer, self.n_head, self.n_kv_head, self.head_size = layer, H, config.n_kv_head, C // H
+        assert config.n_kv_head is not None and config.head_size is not None
+        self.layer, self.n_head, self.n_kv_head = layer, H, config.n_kv_head
+        self.head_size = config.head_size
         self.dropout = config.dropout
         self.q_proj = Linear(C, H * self.head_size, bias=bias)
         self.k_proj = Linear(C, self.n_kv_head * self.head_size, bias=bias)
@@ -186,7 +186,7 @@ class Attention(nn.Module):
         cache: KVCache | None,
     ) -> Tensor:
         """x (B, T, C) -> (B, T, C)."""
-        B, T, C = x.shape
+        B, T, _ = x.shape
         q = self.q_proj(x).view(B, T, self.n_head, self.head_size).transpose(1, 2)  # (B, H, T, D)
         k = (
             self.k_proj(x).view(B, T, self.n_kv_head, self.head_size).transpose(1, 2)
@@ -217,7 +217,7 @@ class Attention(nn.Module):
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=mask is None and T > 1,
         )  # fmt: skip
-        y = y.view(B, self.n_head, T, self.head_size).transpose(1, 2).reshape(B, T, C)
+        y = y.view(B, self.n_head, T, self.head_size).transpose(1, 2).reshape(B, T, -1)
         out: Tensor = self.resid_drop(self.o_proj(y))
         return out
 
@@ -256,12 +256,26 @@ def make_norm(config: GPTConfig, size: int) -> nn.Module:
     return nn.RMSNorm(size, eps=config.norm_eps)
 
 
-def rope_tables(block_size: int, head_size: int, base: float) -> tuple[Tensor, Tensor]:
+def rope_tables(config: GPTConfig) -> tuple[Tensor, Tensor]:
     """cos and sin of each position's angles, (T, D) each; channel i turns with channel i + D/2."""
-    inverse = base ** (-torch.arange(0, head_size, 2, dtype=torch.float32) / head_size)  # (D/2,)
-    angles = torch.outer(torch.arange(block_size, dtype=torch.float32), inverse)  # (T, D/2)
+    D = config.head_size
+    assert D is not None
+    inverse = config.rope_base ** (-torch.arange(0, D, 2, dtype=torch.float32) / D)  # (D/2,)
+    if config.rope_slowing is not None:
+        inverse = inverse / rope_factors(inverse, config.rope_slowing)
+    angles = torch.outer(torch.arange(config.block_size, dtype=torch.float32), inverse)  # (T, D/2)
     angles = torch.cat([angles, angles], dim=1)  # (T, D)
     return angles.cos(), angles.sin()
+
+
+def rope_factors(inverse: Tensor, scaling: RopeScaling) -> Tensor:
+    """How many times slower each pair of channels turns, (D/2,), of their unscaled angles a
+    position."""
+    if scaling.kind == "linear":
+        return torch.full_like(inverse, scaling.factor)
+    turns = scaling.context * inverse / (2 * math.pi)  # in the context that was learnt first
+    kept = ((turns - scaling.low) / (scaling.high - scaling.low)).clamp(0, 1)
+    return 1 / ((1 - kept) / scaling.factor + kept)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

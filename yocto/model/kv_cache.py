@@ -28,8 +28,8 @@ class KVCache:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         assert config.n_kv_head is not None
-        head_size = config.n_embd // config.n_head
-        shape = (config.n_layer, batch_size, config.n_kv_head, config.block_size, head_size)
+        assert config.head_size is not None
+        shape = (config.n_layer, batch_size, config.n_kv_head, config.block_size, config.head_size)
         self.keys, self.values = (_zeros(shape, device, dtype) for _ in range(2))
         self.lengths = [0] * batch_size
         self._places: tuple[Tensor, Tensor] | None = None  # of ragged texts' next positions

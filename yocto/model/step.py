@@ -95,11 +95,11 @@ class Step:
         self._kind = {"gelu": layers.GELU, "swiglu": layers.SWIGLU, "relu2": layers.RELU2}[c.mlp]
         rope = c.position == "rope"
         self._turns = [_at(model.get_buffer(name)) if rope else 0 for name in ("cos", "sin")]
-        head_size = c.n_embd // c.n_head
-        self._heads = (c.n_head, c.n_kv_head, head_size, c.block_size)
-        kv = c.n_kv_head * head_size
+        assert c.head_size is not None
+        self._heads = (c.n_head, c.n_kv_head, c.head_size, c.block_size)
+        all_heads, kv = c.n_head * c.head_size, c.n_kv_head * c.head_size
         sizes = {
-            "x": c.n_embd, "h": c.n_embd, "y": c.n_embd, "q": c.n_embd, "k": kv, "v": kv,
+            "x": c.n_embd, "h": c.n_embd, "y": all_heads, "q": all_heads, "k": kv, "v": kv,
             "up": c.n_inner, "gate": c.n_inner,
         }  # fmt: skip
         kind: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}

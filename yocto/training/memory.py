@@ -48,18 +48,19 @@ def training_memory(model: GPTConfig, train: LoopConfig) -> int:
 def kept_by_block(model: GPTConfig) -> float:
     """Numbers a token that a block keeps for its backward pass, line by line as in model/gpt.py."""
     C, H, K, inner = model.n_embd, model.n_head, model.n_kv_head, model.n_inner
-    assert inner is not None and K is not None
-    keys = K * C // H
+    D = model.head_size
+    assert inner is not None and K is not None and D is not None
+    heads, keys = H * D, K * D
     # A norm keeps its input, which is the residual stream; its output, which the projections read;
     # its statistics; and RMSNorm the normalised values before its weight.
     numbers: float = 2 * (3 * C + 1 if model.norm == "rmsnorm" else 2 * C + 2)
     if model.qk_norm:  # the same of queries and keys, all but their outputs
-        numbers += 2 * C + H + 2 * keys + K
-    numbers += 4 * C  # q, and k and v for each head, and y, for the projection
+        numbers += 2 * heads + H + 2 * keys + K
+    numbers += 4 * heads  # q, and k and v for each head, and y, for the projection
     if model.dropout == 0:
         numbers += H  # a sum for each head
         # y gets the layout of q: where norms have made that anew, y is copied for the projection.
-        numbers += C if model.qk_norm else 0
+        numbers += heads if model.qk_norm else 0
     else:
         # Attention with dropout has no kernel of its own on a CPU: it keeps its weights, their
         # mask and their product. And the masks of what both halves add.
@@ -83,12 +84,12 @@ def kept_by_pass(model: GPTConfig, train: LoopConfig) -> float:
 def freed_between(model: GPTConfig, train: LoopConfig) -> float:
     """Numbers that a forward pass makes and frees again between those that it keeps."""
     C, H, K, tokens = model.n_embd, model.n_head, model.n_kv_head, _tokens(model, train)
-    assert K is not None
+    assert K is not None and model.head_size is not None
     if train.activation_checkpointing:  # half of what would be kept otherwise, as measured
         return tokens * model.n_layer * 0.5 * kept_by_block(model)
     ones = 2.0  # of C numbers a token: what both halves of a block add to the residual stream
     if model.position == "rope":  # x cos, -right, [-right, left], [-right, left] sin
-        ones += 3.5 * (1 + K / H)
+        ones += 3.5 * (H + K) * model.head_size / C
     if model.dropout:
         ones += 2
     numbers = ones * _reusable(tokens * C)
@@ -146,8 +147,9 @@ def update_intermediates(model: GPTConfig, train: LoopConfig) -> int:
 def _matrices(model: GPTConfig) -> Counter[tuple[int, int]]:
     """The blocks' matrices: how many there are of each shape, the shorter side first."""
     C, H, K, inner = model.n_embd, model.n_head, model.n_kv_head, model.n_inner
-    assert inner is not None and K is not None
-    shapes = [(C, C)] * 2 + [(K * C // H, C)] * 2
+    D = model.head_size
+    assert inner is not None and K is not None and D is not None
+    shapes = [(H * D, C)] * 2 + [(K * D, C)] * 2
     shapes += [(inner, C)] * (3 if model.mlp == "swiglu" else 2)
     found: Counter[tuple[int, int]] = Counter()
     for rows, columns in shapes:

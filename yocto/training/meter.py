@@ -57,14 +57,16 @@ class Meter:
 
 def flops_per_token(config: GPTConfig) -> int:
     """Floating-point operations of forward and backward: 6 for each weight that multiplies, and
-    12 n_layer n_embd T for attention (Chowdhery et al. 2022; T is counted in full, though half of
-    what attention could see is hidden). Looking a vector up takes none."""
+    12 n_layer n_head head_size T for attention (Chowdhery et al. 2022; T is counted in full, though
+    half of what attention could see is hidden). Looking a vector up takes none."""
     weights = count_parameters(config)
     if config.position == "learned":
         weights -= config.block_size * config.n_embd
     if not config.tie_weights:
         weights -= config.vocab_size * config.n_embd
-    return 6 * weights + 12 * config.n_layer * config.n_embd * config.block_size
+    assert config.head_size is not None
+    width = config.n_head * config.head_size
+    return 6 * weights + 12 * config.n_layer * width * config.block_size
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
