@@ -147,6 +147,8 @@ def test_only_the_command_line_prints_or_exits():
         for line, name in calls(ast.parse(file.read_text("utf-8"))):
             if name in loud and module.startswith("yocto.cli"):
                 printing.add(module)
+            elif (module, name) == ("yocto.training.pulse", "os._exit"):
+                continue  # of a process whose main thread waits for the dead, and can't be asked
             elif name in loud:
                 faults.append(f"{module}:{line} calls {name}")
     assert faults == []

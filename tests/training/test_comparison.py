@@ -24,7 +24,7 @@ def test_what_differs_is_shown_and_what_is_the_same_is_counted(tmp_path: Path) -
     found = compared(a, b)
     assert found.runs == ["a", "b"]
     assert found.settings == {"learning_rate": [0.008, 0.5], "seed": [1337, 3]}
-    assert found.model == {"n_embd": [16, 32], "n_inner": [48, 88]}
+    assert found.model == {"n_embd": [16, 32], "n_inner": [48, 88], "head_size": [8, 16]}
     assert found.data == found.tokenizer == {}
     assert (found.same_data, found.same_tokenizer) == (True, True)
     assert found.results == {
@@ -32,7 +32,7 @@ def test_what_differs_is_shown_and_what_is_the_same_is_counted(tmp_path: Path) -
         "last_val_loss": [2.0, 1.0], "last_bits_per_byte": [1.0, 0.5],
     }  # fmt: skip
     names = {f.name for f in (*knobs(TrainConfig), *knobs(GPTConfig))} - set(_WHICH)
-    assert found.same == len(names) - 4
+    assert found.same == len(names) - 5
 
 
 def test_a_setting_that_an_older_run_lacks_is_none(tmp_path: Path) -> None:

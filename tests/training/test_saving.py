@@ -107,7 +107,7 @@ def test_of_many_checkpoints_the_latest_ones_and_the_best_are_there(tmp_path: Pa
     script = iter([1.0, 2.0, 3.0])
     trainer.evaluate = lambda n: next(script) if n else 9.0  # type: ignore[method-assign]
     there = []
-    trainer.hooks = Hooks(sample=lambda: there.append(steps_in(tmp_path)) or "")
+    trainer.hooks = Hooks(sample=lambda model: there.append(steps_in(tmp_path)) or "")
     trainer.fit()
     assert there == [[4, 6, 8], [8, 12, 14, 16], [8, 16, 18, 20]]
 

@@ -23,6 +23,7 @@ from yocto.checkpoint import Checkpoint, Run
 from yocto.config import TrainConfig
 from yocto.dataset.batches import eval_batches
 from yocto.errors import DataError, RunError
+from yocto.model.gpt import GPT
 from yocto.training.corpus import Corpus
 from yocto.training.outcome import Hooks
 from yocto.training.trainer import Trainer
@@ -288,7 +289,7 @@ def test_a_run_stopped_by_ctrl_c_while_it_evaluates_ends_as_if_it_had_not_been(
     tmp_path: Path, uninterrupted: tuple[Path, Trainer]
 ) -> None:
     path = tmp_path / "run"
-    trainer = make_trainer(path, RESUMABLE, hooks=Hooks(sample=lambda: press_ctrl_c() or ""))
+    trainer = make_trainer(path, RESUMABLE, hooks=Hooks(sample=lambda model: press_ctrl_c() or ""))
     assert trainer.fit().step == 4
     again = resumed(path, RESUMABLE)
     again.fit()
@@ -562,8 +563,8 @@ def test_an_evaluation_is_the_same_each_time_and_moves_no_generator(tmp_path: Pa
 def test_each_evaluation_is_written_and_shown_with_a_sample(tmp_path: Path) -> None:
     modes = []
 
-    def sample() -> str:
-        modes.append(trainer.model.training)
+    def sample(model: GPT) -> str:
+        modes.append(model.training)
         return f"text {len(modes)}"
 
     config = train_config(max_iters=10, eval_interval=4)

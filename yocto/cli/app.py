@@ -181,6 +181,8 @@ def _execute(command: Command, common: dict[str, Any], flags: dict[str, Any]) ->
         render_config(config, sources, as_json)
         return 0
     result = import_module(command.module).run(config, progress)
+    if result is None:  # of a process that helps another one, which tells the result
+        return 0
     _named(command.render)(result, as_json)
     status: int = getattr(result, "exit_code", 0)
     return status

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from yocto.commands.fitting import (
     Trained,
     finished,
     go_on,
+    heard,
+    help_learn,
     is_finished,
     learn,
     place,
@@ -41,49 +44,90 @@ from yocto.model.resize import with_tokens
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.training.chats import ChatLessons
 from yocto.training.loggers import check_loggers
-from yocto.training.lora import add_factors, plain_model
+from yocto.training.lora import add_factors
+from yocto.training.processes import joined
 from yocto.training.runs import find_resumed, latest, resumed_finetuning
 from yocto.training.trainer import Trainer
-from yocto.utils.progress import Progress
+from yocto.training.world import World
+from yocto.utils.progress import Progress, SilentProgress
 
 
-def run(config: FinetuneConfig, progress: Progress) -> Trained | Rehearsed:
+@dataclass(frozen=True)
+class Pupil:
+    """A model that is to learn, as it is before.
+
+    old_tokenizer: of a base model that does not know some of the tokens yet.
+    """
+
+    checkpoint: Checkpoint
+    tokenizer: BaseTokenizer
+    old_tokenizer: BaseTokenizer | None
+    shape: GPTConfig
+
+
+def run(config: FinetuneConfig, progress: Progress) -> Trained | Rehearsed | None:
     """Fine-tune a model in a run of its own, or go on with one; with --dry-run, tell what that
-    would take."""
+    would take. None in a process that helps another one."""
+    with joined(config) as world:
+        if world.leads:
+            return _lead(config, world, progress)
+        if word := world.hear():
+            config, path, resumed = heard(word, FinetuneConfig)
+            pupil = _grown_up(resumed) if resumed else _base(config)
+            chats = open_chats(config, pupil.tokenizer, pupil.shape.block_size, SilentProgress())
+            help_learn(_job(config, path, resumed, pupil, chats), world)
+        return None
+
+
+def _lead(config: FinetuneConfig, world: World, progress: Progress) -> Trained | Rehearsed:
     asked = config.given
     found = find_resumed(config, CHAT, progress)
     with ExitStack() as held:
-        resumed, old_tokenizer = None, None
+        resumed = None
         if found is not None:
             resumed = go_on(found, held, progress)
-            checkpoint = resumed.checkpoint
-            config = resumed_finetuning(config, checkpoint)
-            tokenizer, shape = checkpoint.load_tokenizer(), checkpoint.model
+            config = resumed_finetuning(config, resumed.checkpoint)
+            pupil = _grown_up(resumed)
         else:
             for told in [*without_effect(config), *idle_factors(config)]:
                 progress.notice(told)
-            checkpoint = _open_base(config)
-            base = config.ckpt or str(checkpoint.path)
+            pupil = _base(config)
+            base = config.ckpt or str(pupil.checkpoint.path)
             config = dataclasses.replace(config, ckpt=base, given=asked)
-            old_tokenizer = checkpoint.load_tokenizer()
-            tokenizer = old_tokenizer.with_special_tokens(ROLE_TOKENS)
-            shape = _grown(checkpoint.model, tokenizer, config)
         check_loggers(config.log)
-        chats = open_chats(config, tokenizer, shape.block_size, progress)
-        config = _with_length(config, asked, _lessons(chats, config, tokenizer, shape, 0), resumed)
+        chats = open_chats(config, pupil.tokenizer, pupil.shape.block_size, progress)
+        config = world.noted(
+            _with_length(config, asked, _lessons(chats, config, pupil, 0), resumed)
+        )
         if resumed and is_finished(resumed, config):
             return finished(resumed, config)
-        path = resumed.path if resumed else place(config, _stem(checkpoint), held)
-        known = checkpoint.documents + (0 if resumed else chats.conversations)
-        lessons = _lessons(chats, config, tokenizer, shape, known)
-        return learn(
-            Job(
-                path, shape, config, lessons, tokenizer,
-                lambda: _make_model(shape, tokenizer, config, checkpoint, old_tokenizer),
-                lambda trainer: _sampler(trainer, chats),
-            ),
-            resumed, progress,
-        )  # fmt: skip
+        path = resumed.path if resumed else place(config, _stem(pupil.checkpoint), held)
+        return learn(_job(config, path, resumed, pupil, chats), progress, world)
+
+
+def _job(
+    config: FinetuneConfig, path: Path, resumed: Resumed | None, pupil: Pupil, chats: Chats
+) -> Job:
+    known = pupil.checkpoint.documents + (0 if resumed else chats.conversations)
+    return Job(
+        path, pupil.shape, config, _lessons(chats, config, pupil, known), pupil.tokenizer,
+        lambda: _make_model(pupil, config), lambda trainer: _sampler(trainer, chats), resumed,
+    )  # fmt: skip
+
+
+def _grown_up(resumed: Resumed) -> Pupil:
+    """A model that knows all tokens."""
+    checkpoint = resumed.checkpoint
+    return Pupil(checkpoint, checkpoint.load_tokenizer(), None, checkpoint.model)
+
+
+def _base(config: FinetuneConfig) -> Pupil:
+    """A model to begin with, and the shape that it will have."""
+    checkpoint = _open_base(config)
+    old_tokenizer = checkpoint.load_tokenizer()
+    tokenizer = old_tokenizer.with_special_tokens(ROLE_TOKENS)
+    shape = _grown(checkpoint.model, tokenizer, config)
+    return Pupil(checkpoint, tokenizer, old_tokenizer, shape)
 
 
 def _open_base(config: FinetuneConfig) -> Checkpoint:
@@ -107,17 +151,15 @@ def _stem(base: Checkpoint) -> str:
     return re.sub(r"-chat-[0-9]+$", "", base.path.resolve().parent.name) + "-chat"
 
 
-def _lessons(
-    chats: Chats, config: FinetuneConfig, tokenizer: BaseTokenizer, shape: GPTConfig, documents: int
-) -> ChatLessons:
+def _lessons(chats: Chats, config: FinetuneConfig, pupil: Pupil, documents: int) -> ChatLessons:
     """documents: that the model will know. A conversation begins with the token that ends a
     document, so that a model knows what that means from now on."""
-    assert tokenizer.end_id is not None, "with_special_tokens sees to it"
+    start = pupil.tokenizer.end_id
+    assert start is not None, "with_special_tokens sees to it"
     val_bytes = chats.val_bytes if len(chats.val) else chats.train_bytes
     return ChatLessons(
-        config, chats.train, chats.val, val_bytes, max(2, documents), shape.block_size,
-        tokenizer.end_id,
-    )  # fmt: skip
+        config, chats.train, chats.val, val_bytes, max(2, documents), pupil.shape.block_size, start
+    )
 
 
 def _with_length(
@@ -141,12 +183,10 @@ def _grown(model: GPTConfig, tokenizer: BaseTokenizer, config: FinetuneConfig) -
     return dataclasses.replace(model, vocab_size=size, dropout=dropout, given=model.given)
 
 
-def _make_model(
-    shape: GPTConfig, tokenizer: BaseTokenizer, config: FinetuneConfig, checkpoint: Checkpoint,
-    old_tokenizer: BaseTokenizer | None,
-) -> GPT:  # fmt: skip
-    """The model of a checkpoint, ready to be trained. old_tokenizer: its own, where it is a base
-    model that does not know some of the tokens yet."""
+def _make_model(pupil: Pupil, config: FinetuneConfig) -> GPT:
+    """The model of a checkpoint, ready to be trained."""
+    checkpoint, tokenizer, shape = pupil.checkpoint, pupil.tokenizer, pupil.shape
+    old_tokenizer = pupil.old_tokenizer
     checkpoint.check_size()
     dropout = dataclasses.replace(checkpoint.model, dropout=shape.dropout, given=shape.given)
     model = GPT(dropout)
@@ -162,14 +202,12 @@ def _make_model(
     return model
 
 
-def _sampler(trainer: Trainer, chats: Chats) -> Callable[[], str]:
+def _sampler(trainer: Trainer, chats: Chats) -> Callable[[GPT], str]:
     """What the model answers by now, always from the same draw."""
     tokenizer = trainer.tokenizer
     knobs = SamplingConfig(max_new_tokens=100 if tokenizer.kind == "char" else 40, seed=1)
 
-    def sample() -> str:
-        # As a checkpoint has it: with LoRA the model in training is made of other modules.
-        model = plain_model(trainer.model).eval()
+    def sample(model: GPT) -> str:
         lm = LanguageModel(model, tokenizer, trainer.lessons.documents)
         answer = " ".join("".join(lm.stream_ids(chats.question, knobs)).split())
         return f"{' '.join(chats.asked.split())} > {answer}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from yocto.checkpoint import Checkpoint, Run
 from yocto.config import GPTConfig, LoopConfig
@@ -19,15 +19,18 @@ from yocto.training.loggers import make_loggers
 from yocto.training.metrics import MetricsFile
 from yocto.training.outcome import Fitted, Hooks
 from yocto.training.pace import Pace
+from yocto.training.parallel import check_portions
 from yocto.training.plan import Plan, check_room, make_plan, memory_told, too_large
 from yocto.training.runs import hold, hold_new, new_run, newest_whole
 from yocto.training.trainer import Trainer
+from yocto.training.world import World
 from yocto.utils.files import write_text
-from yocto.utils.progress import Progress
+from yocto.utils.progress import Progress, SilentProgress
 from yocto.utils.settings import settings_line
 from yocto.utils.text import duration
 
-Sampler = Callable[[Trainer], Callable[[], str]]
+AnyConfig = TypeVar("AnyConfig", bound=LoopConfig)
+Sampler = Callable[[Trainer], Callable[[GPT], str]]
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class Job:
     """What a run takes: its folder, its model's shape, its settings, what it learns from.
 
     make: the model at the start, or where the run goes on. sampler: what shows by now what the
-    model has learnt.
+    model has learnt. resumed: where the run goes on.
     """
 
     path: Path
@@ -123,6 +126,7 @@ class Job:
     tokenizer: BaseTokenizer
     make: Callable[[], GPT]
     sampler: Sampler
+    resumed: Resumed | None
 
 
 def go_on(run: Run, held: ExitStack, progress: Progress) -> Resumed:
@@ -137,24 +141,68 @@ def place(config: LoopConfig, stem: str, held: ExitStack) -> Path:
     return new_run(config, stem) if config.dry_run else hold_new(config, stem, held)
 
 
-def learn(job: Job, resumed: Resumed | None, progress: Progress) -> Trained | Rehearsed:
-    """Train, or with --dry-run tell what that would take."""
+def learn(job: Job, progress: Progress, world: World) -> Trained | Rehearsed:
+    """Train, or with --dry-run tell what that would take; other processes hear of it, and do their
+    share."""
     shape, config, path = job.shape, job.config, job.path
+    check_portions(config, world)
     with memory_told(shape, config, path):
-        plan = make_plan(shape, config, job.lessons)
+        plan = make_plan(shape, config, job.lessons, world)
         if config.dry_run and not plan.fits:
             reason, hint = too_large(plan, shape, config)
             return Rehearsed(**vars(plan), too_large=reason, hint=hint)
         check_room(plan, shape, config, progress)
-        model = job.make()
-        trainer = Trainer(model, config, job.lessons, job.tokenizer, Run(path), progress)
-        if resumed is not None:
-            trainer.load_state(resumed.state)
-            progress.say(f"going on with {path} at step {resumed.checkpoint.step}")
+        world.tell(_word(job))
+        trainer = _trainer(job, progress, world)
+        if job.resumed is not None:
+            progress.say(f"going on with {path} at step {job.resumed.checkpoint.step}")
         if config.dry_run:
             return _rehearse(trainer, plan)
         _announce(trainer, plan, progress)
         return _train(trainer, plan, job.sampler, progress)
+
+
+def _trainer(job: Job, progress: Progress, world: World) -> Trainer:
+    trainer = Trainer(
+        job.make(), job.config, job.lessons, job.tokenizer, Run(job.path), progress, world=world
+    )
+    if job.resumed is not None:
+        trainer.load_state(job.resumed.state)
+    world.check_same("the text that they train on", job.lessons.sha256)
+    return trainer
+
+
+# -------------------------------------------------------------------------------------- processes
+
+
+def _word(job: Job) -> dict[str, Any]:
+    """What the other processes have to know: the settings, the run, and where it goes on."""
+    step = None if job.resumed is None else str(job.resumed.checkpoint.path)
+    return {
+        "config": job.config.to_dict(), "given": sorted(job.config.given),
+        "path": str(job.path), "step": step,
+    }  # fmt: skip
+
+
+def heard(word: dict[str, Any], kind: type[AnyConfig]) -> tuple[AnyConfig, Path, Resumed | None]:
+    """What the first process has told: settings, the run's folder, where it goes on."""
+    config = dataclasses.replace(kind.from_dict(word["config"]), given=frozenset(word["given"]))
+    path = Path(word["path"])
+    if word["step"] is None:
+        return config, path, None
+    checkpoint = Checkpoint.open(Path(word["step"]))
+    return config, path, Resumed(path, checkpoint, checkpoint.load_trainer())
+
+
+def help_learn(job: Job, world: World) -> None:
+    """Do this process's share of what the first one leads; write and print nothing."""
+    with memory_told(job.shape, job.config, job.path):
+        trainer = _trainer(job, SilentProgress(), world)
+        if job.config.dry_run:
+            trainer.rehearse()
+            return
+        trainer.hooks = Hooks(sample=job.sampler(trainer))
+        trainer.fit()
 
 
 def _train(trainer: Trainer, plan: Plan, sampler: Sampler, progress: Progress) -> Trained:
@@ -200,7 +248,7 @@ def _rehearse(trainer: Trainer, plan: Plan) -> Rehearsed:
 def settings_file(path: Path, config: LoopConfig) -> str:
     """The run's settings as a file for --config: all but those that say which run it is."""
     # Of minutes and epochs only what they come to counts: max_iters.
-    skipped = ("run_name", "resume", "overwrite", "minutes", "epochs", "dry_run")
+    skipped = ("run_name", "resume", "overwrite", "minutes", "epochs", "dry_run", "nproc")
     lines = [settings_line(k, v) for k, v in config.to_dict().items() if k not in skipped]
     head = f"# {path.name}; to train another like it: {config.command} --config {path}/config.yaml"
     return "\n".join([head, *lines]) + "\n"

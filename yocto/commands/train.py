@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import torch
 
@@ -14,9 +15,12 @@ from yocto.commands.corpus import open_corpus, prepare_data
 from yocto.commands.fitting import (
     Job,
     Rehearsed,
+    Resumed,
     Trained,
     finished,
     go_on,
+    heard,
+    help_learn,
     is_finished,
     learn,
     place,
@@ -26,17 +30,29 @@ from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.training.corpus import TextLessons
 from yocto.training.loggers import check_loggers
+from yocto.training.processes import joined
 from yocto.training.runs import MODEL_KNOBS, find_resumed, latest, resumed_config
 from yocto.training.trainer import Trainer
+from yocto.training.world import World
 from yocto.utils.device import pick_device
-from yocto.utils.progress import Progress
+from yocto.utils.progress import Progress, SilentProgress
 from yocto.utils.settings import load_preset
 
 __all__ = ["Rehearsed", "Trained", "effective", "run", "with_preset"]
 
 
-def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed:
-    """Train a new run, or go on with one; with --dry-run, tell what that would take."""
+def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed | None:
+    """Train a new run, or go on with one; with --dry-run, tell what that would take. None in a
+    process that helps another one."""
+    with joined(config) as world:
+        if world.leads:
+            return _lead(config, world, progress)
+        if word := world.hear():
+            help_learn(_job(*heard(word, TrainConfig), SilentProgress()), world)
+        return None
+
+
+def _lead(config: TrainConfig, world: World, progress: Progress) -> Trained | Rehearsed:
     found = find_resumed(config, config.mode, progress)
     with ExitStack() as held:
         resumed = None
@@ -49,17 +65,18 @@ def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed:
             config = with_preset(config, progress)
         check_loggers(config.log)
         path = resumed.path if resumed else place(config, config.mode, held)
-        checkpoint = resumed.checkpoint if resumed else None
-        tokenizer, data_dir = prepare_data(config, checkpoint, progress)
-        corpus = open_corpus(data_dir, tokenizer)
-        shape = _model_shape(config, tokenizer, checkpoint)
-        return learn(
-            Job(
-                path, shape, config, TextLessons(config, corpus, shape.vocab_size), tokenizer,
-                lambda: _make_model(shape, config, checkpoint), _sampler,
-            ),
-            resumed, progress,
-        )  # fmt: skip
+        return learn(_job(world.noted(config), path, resumed, progress), progress, world)
+
+
+def _job(config: TrainConfig, path: Path, resumed: Resumed | None, progress: Progress) -> Job:
+    checkpoint = resumed.checkpoint if resumed else None
+    tokenizer, data_dir = prepare_data(config, checkpoint, progress)
+    corpus = open_corpus(data_dir, tokenizer)
+    shape = _model_shape(config, tokenizer, checkpoint)
+    return Job(
+        path, shape, config, TextLessons(config, corpus, shape.vocab_size), tokenizer,
+        lambda: _make_model(shape, config, checkpoint), _sampler, resumed,
+    )  # fmt: skip
 
 
 def effective(config: TrainConfig, progress: Progress) -> tuple[TrainConfig, dict[str, str]]:
@@ -111,13 +128,13 @@ def _make_model(shape: GPTConfig, config: TrainConfig, checkpoint: Checkpoint | 
     return model
 
 
-def _sampler(trainer: Trainer) -> Callable[[], str]:
+def _sampler(trainer: Trainer) -> Callable[[GPT], str]:
     """What the model writes by now, always from the same draw."""
     tokenizer = trainer.tokenizer
-    lm = LanguageModel(trainer.model, tokenizer, trainer.lessons.documents)
     knobs = SamplingConfig(max_new_tokens=100 if tokenizer.kind == "char" else 25, seed=1)
 
-    def sample() -> str:
+    def sample(model: GPT) -> str:
+        lm = LanguageModel(model, tokenizer, trainer.lessons.documents)
         return " ".join("".join(lm.stream_ids(lm.prompt_ids(""), knobs)).split())
 
     return sample

@@ -66,6 +66,12 @@ class FinetuneConfig(LoopConfig):
                 "Leave --optimizer muon or --lora-rank out.",
             )
 
+        if self.lora_rank is not None and self.parallel == "fsdp":
+            raise ConfigError(
+                "the factors of lora_rank are few: they are not worth cutting up",
+                "Leave --parallel fsdp or --lora-rank out.",
+            )
+
     @property
     def keeps_apart(self) -> bool:
         """Conversations that share a window never see each other."""

@@ -13,7 +13,9 @@ from yocto.config.model import ModelConfig
 class RecipeConfig(Config):
     """How a model learns: optimizer, schedule, regularisation."""
 
-    batch_size: int = knob(8, "Sequences in one forward pass.", low=1, high=1 << 20)
+    batch_size: int = knob(
+        8, "Sequences in one forward pass, of all processes together.", low=1, high=1 << 20
+    )
     gradient_accumulation_steps: int = knob(
         1, "Forward passes in one optimizer step.", low=1, high=1 << 20
     )
@@ -85,6 +87,13 @@ class LoopConfig(RecipeConfig):
         "Compute each block's activations again for its gradient: less memory, a third slower.",
     )
     compile: bool = knob(False, "Compile the model with torch.compile.")
+    nproc: int | None = knob(
+        None, "Processes to train with on this machine, on a GPU each or sharing the cores.",
+        low=1, high=1024, default_text="1, or those that torchrun has started",
+    )  # fmt: skip
+    parallel: Literal["ddp", "fsdp"] = knob(
+        "ddp", "What each process has: the whole model (ddp), or a part of each weight (fsdp)."
+    )
     seed: int = knob(1337, "Seed of weights, batches and dropout.", low=0, high=2**63 - 1)
     resume: Literal["never", "auto"] = knob(
         "never", "auto: go on with --run-name, or the newest run of its kind, where it stopped."

@@ -1,10 +1,13 @@
-"""One step of training: forward, backward, update. It knows the device and its number formats."""
+"""One step of training: forward, backward, update. It knows the device and its number formats, and
+whether other processes share the work."""
 
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from typing import Any
 
 import torch
@@ -16,8 +19,11 @@ from yocto.model.gpt import GPT
 from yocto.training.lora import factors_state, load_factors, plain_model
 from yocto.training.loss import LanguageModelLoss
 from yocto.training.optimizer import make_optimizers
+from yocto.training.parallel import make_parallel, portion
+from yocto.training.processes import device_of
 from yocto.training.state import checked_states, rng_states, set_rng_states
-from yocto.utils.device import pick_device, pick_dtype
+from yocto.training.world import ALONE, World
+from yocto.utils.device import allow_tf32, pick_device, pick_dtype
 from yocto.utils.progress import Progress
 
 
@@ -29,37 +35,55 @@ class Engine:
     """
 
     def __init__(
-        self, model: GPT, config: LoopConfig, document_start: int | None, progress: Progress
+        self,
+        model: GPT,
+        config: LoopConfig,
+        document_start: int | None,
+        progress: Progress,
+        world: World = ALONE,
     ) -> None:
-        self.config = config
-        self.device = pick_device(config.device)
+        self.config, self.world = config, world
+        self.device = pick_device(device_of(config.device, world))
         self.dtype = pick_dtype(config.dtype, self.device)
-        self.model = model.to(self.device)
+        if "dtype" not in config.given or config.dtype != "float32":
+            allow_tf32(self.device)
+        self.parallel = make_parallel(config.parallel, world)
+        self.model = model
         self.model.recompute = config.activation_checkpointing
-        self.loss: torch.nn.Module = LanguageModelLoss(self.model, document_start)
-        self.optimizers = make_optimizers(self.model, config)
+        # The loss that evaluations ask, and the one that training steps do.
+        self.loss: torch.nn.Module = self.parallel.spread(
+            LanguageModelLoss(model, document_start), self.device
+        )
+        self.optimizers = make_optimizers(self.model, config, self.parallel.share)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         if config.compile:
             self._compile(progress)
+        self.averaged = self.parallel.averaging(self.loss, self.device)
 
     def step(self, batches: Sequence[Batch], factor: float) -> tuple[Tensor, Tensor]:
         """One update from the gradients of all batches, with the peak rates times `factor`.
-        Returns the loss, in nats per token, and the gradients' norm before clipping.
+        Returns the loss, in nats per token, and the gradients' norm before clipping. Several
+        processes are given the same batches, and do a share of them each.
 
         A gradient that is no number moves nothing: on a CPU, where a look at it costs nothing, and
         in float16, whose scaler looks anyway. Elsewhere the caller finds it in the norm.
         """
-        counts = [int((targets != IGNORED).sum()) for _, targets in batches]
+        whole = sum(_count(targets) for _, targets in batches)
         loss = torch.zeros((), device=self.device)
-        for (idx, targets), count in zip(batches, counts, strict=True):
-            # Each target weighs the same, also where another batch has a window that is not full.
-            loss += self._backward(idx, targets, count / sum(counts))
+        own = portion(batches, self.world)
+        for i, (idx, targets) in enumerate(own, 1):
+            with self.parallel.accumulating(self.averaged, last=i == len(own)):
+                # Each target weighs the same, also where another batch has a window that is not
+                # full.
+                loss += self._backward(self.averaged, idx, targets, _count(targets) / whole)
+        self.world.sum(loss)
         for optimizer in self.optimizers:
             self.scaler.unscale_(optimizer)
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
         limit = self.config.grad_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit, foreach=True)
+        norm = self.parallel.whole(norm)
         looks = self.device.type == "cpu" or self.scaler.is_enabled()
         if not looks or math.isfinite(float(norm)):
             for optimizer in self.optimizers:
@@ -68,11 +92,16 @@ class Engine:
         self._drop_gradients()
         return loss, norm
 
-    def _backward(self, idx: Tensor, targets: Tensor, share: float) -> Tensor:
+    def _backward(
+        self, module: torch.nn.Module, idx: Tensor, targets: Tensor, share: float
+    ) -> Tensor:
         """Gradients of one batch, which is such a share of a step; returns its part of the loss."""
+        if not share:  # rows without a target, whose mean would be no number
+            targets = idx
         with self._autocast():
-            loss: Tensor = self.loss(self._to_device(idx), self._to_device(targets)) * share
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            loss: Tensor = module(self._to_device(idx), self._to_device(targets)) * share
+        # Of several processes' gradients the mean is taken, where their sum is wanted.
+        self.scaler.scale(loss * self.world.size).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
     def _drop_gradients(self) -> None:
@@ -81,36 +110,79 @@ class Engine:
 
     @torch.no_grad()
     def losses(self, batches: Iterable[Batch]) -> Iterable[tuple[float, int]]:
-        """The loss of each batch, in nats per token, and how many targets it has. The model is in
-        eval mode meanwhile."""
+        """Losses, in nats per token, and how many targets they are the mean of: of each batch, or
+        of so many together as there are processes, one for each. The model is in eval mode
+        meanwhile."""
         self.model.eval()
+        rest = iter(batches)
         try:
-            for idx, targets in batches:
+            while together := list(islice(rest, self.world.size)):
+                # Where batches end early, the last one is computed again, and does not count.
+                idx, targets = together[min(self.world.rank, len(together) - 1)]
                 with self._autocast():
                     loss = self.loss(self._to_device(idx), self._to_device(targets))
-                yield loss.item(), int((targets != IGNORED).sum())
+                counts = [_count(targets) for _, targets in together]
+                own = counts[self.world.rank] if self.world.rank < len(counts) else 0
+                total = torch.tensor(loss.item() * own if own else 0.0, dtype=torch.float64)
+                yield float(self.world.sum(total)) / max(1, sum(counts)), sum(counts)
         finally:
             self.model.train()
 
     # ------------------------------------------------------------------------------------- state
 
     def state(self) -> dict[str, Any]:
-        """What the next step depends on besides weights and rates: tensors and plain values."""
+        """What the next step depends on besides weights and rates: tensors and plain values, the
+        same whatever the number of processes, all of which have to ask."""
+        own = rng_states(self.device)
+        everyone = {name: self.world.gather(state) for name, state in own.items()}
         return {
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "optimizers": [self._whole_state(optimizer) for optimizer in self.optimizers],
             "scaler": self.scaler.state_dict(),
-            "rng": rng_states(self.device),
+            "rng": own,
+            "rngs": everyone if self.world.size > 1 else {},
             "weights": factors_state(self.model),
         }
 
+    def _whole_state(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        state = optimizer.state_dict()
+        if not self.parallel.keeps_parts:
+            return state
+        # One after the other, so that not all of them are whole on a GPU at once.
+        moments: dict[int, dict[str, Any]] = {}
+        for i, kept in state["state"].items():
+            whole = {name: self.parallel.whole(x).cpu() for name, x in kept.items()}
+            moments[i] = whole if self.world.leads else {}
+        return {**state, "state": moments}
+
+    def sum_of_weights(self) -> float:
+        """A number that is none where a weight is none."""
+        weights = [p.detach() for p in self.model.parameters()]
+        total = torch.tensor(0.0, dtype=torch.float64)
+        for p in weights:
+            total += self.parallel.own(p).double().sum().cpu()
+        return float(self.world.sum(total) if self.parallel.keeps_parts else total)
+
     def plain_model(self) -> GPT:
-        """The model as a checkpoint has it: without factors beside its matrices."""
-        return plain_model(self.model)
+        """The model as a checkpoint has it: without factors beside its matrices, and in one piece.
+        All processes have to ask; where each keeps parts, only the first one gets the weights."""
+        if not self.parallel.keeps_parts:
+            return plain_model(self.model)
+        weights = {}
+        for name, p in self.model.named_parameters():
+            whole = self.parallel.whole(p.detach()).cpu()
+            if self.world.leads:
+                weights[name] = whole
+        with torch.device("cpu" if self.world.leads else "meta"):
+            plain = GPT(self.model.config, torch.Generator())
+        for name, p in plain.named_parameters() if self.world.leads else ():
+            p.data = weights[name]
+        return plain.eval()
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on there. Raises ValueError, TypeError, LookupError, AttributeError or RuntimeError
         for what does not fit."""
         saved = checked_states([s["state"] for s in state["optimizers"]], self.optimizers)
+        saved = [self._parts(*pair) for pair in zip(saved, self.optimizers, strict=True)]
         load_factors(self.model, state.get("weights"))  # older runs have none
         for optimizer, moments in zip(self.optimizers, saved, strict=True):
             # The settings of this run count, not those that the optimizer was saved with.
@@ -118,7 +190,31 @@ class Engine:
             optimizer.load_state_dict({"state": moments, "param_groups": groups})
         if self.scaler.is_enabled() and state["scaler"]:  # it may have been saved in another format
             self.scaler.load_state_dict(state["scaler"])
-        set_rng_states(state["rng"], self.device)
+        self._go_on_drawing(state)
+
+    def _parts(
+        self, saved: dict[int, Any], optimizer: torch.optim.Optimizer
+    ) -> dict[int, dict[str, Tensor]]:
+        """Of whole means this process's parts; counts are the same for all."""
+        weights = [p for group in optimizer.param_groups for p in group["params"]]
+        return {
+            i: {
+                n: x if x.dim() == 0 else self.parallel.part(x, weights[i]) for n, x in kept.items()
+            }
+            for i, kept in saved.items()
+        }
+
+    def _go_on_drawing(self, state: dict[str, Any]) -> None:
+        """Random generators go on where they were; where there were as many processes, in each."""
+        everyone = state.get("rngs", {})  # older runs have none
+        if self.world.size > 1 and all(len(s) == self.world.size for s in everyone.values()):
+            states = {name: s[self.world.rank] for name, s in everyone.items()} or state["rng"]
+            set_rng_states(states, self.device)
+        elif self.world.leads:
+            set_rng_states(state["rng"], self.device)
+        else:
+            drawn = zlib.crc32(state["rng"]["cpu"].numpy().tobytes())
+            torch.manual_seed(drawn + self.world.rank)
 
     # ------------------------------------------------------------------------------------ device
 
@@ -133,17 +229,26 @@ class Engine:
         return x.to(self.device)
 
     def _compile(self, progress: Progress) -> None:
-        """Compile the loss; where that fails (no C++ compiler, say), go on without it."""
+        """Compile the loss; where that fails (no C++ compiler, say), go on without it, in all
+        processes."""
         plain = self.loss
         self.loss = torch.compile(plain)  # type: ignore[assignment]
-        idx = torch.zeros(self.config.batch_size, self.model.config.block_size, dtype=torch.int64)
+        rows = max(1, self.config.batch_size // self.world.size)
+        idx = torch.zeros(rows, self.model.config.block_size, dtype=torch.int64)
         states = rng_states(self.device)
+        reason = ""
         try:
-            self._backward(idx, idx, 1.0)
+            self._backward(self.loss, idx, idx, 1.0)
         except Exception as error:
-            self.loss = plain
             reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-            progress.notice(f"torch.compile failed, going on without it: {reason}")
         finally:
             self._drop_gradients()
             set_rng_states(states, self.device)
+        if self.world.any(bool(reason))[0]:
+            self.loss = plain
+            reason = reason or "it did in another process"
+            progress.notice(f"torch.compile failed, going on without it: {reason}")
+
+
+def _count(targets: Tensor) -> int:
+    return int((targets != IGNORED).sum())

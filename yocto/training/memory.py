@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 
 import torch
@@ -17,16 +18,26 @@ WORKSPACE = 100_000_000
 LARGEST_KEPT = 1 << 25  # bytes: the most that malloc keeps of a freed piece (glibc, 64 bits)
 
 
-def training_memory(model: GPTConfig, train: LoopConfig) -> int:
-    """Bytes that a run takes at its peak, on top of the imported program.
+def training_memory(model: GPTConfig, train: LoopConfig, processes: int = 1) -> int:
+    """Bytes that a run takes at its peak, on top of the imported program; of several processes,
+    what each one takes.
 
     On a CPU the parts add up, though a step needs them one after the other: the system's malloc
     asks for some bytes more than an aligned tensor has, so that what one has left free rarely holds
     another of the same size (glibc 2.36). A GPU's allocator gives all of it out again.
     """
     device = pick_device(train.device)
+    train = _portion(train, processes)
     weights, gradients = count_parameters(model), trained_weights(model, train)
     always = weights + optimizer_states(model, train)
+    if processes > 1 and train.parallel == "fsdp":
+        # Parts of all, and whole: embeddings and head, and two blocks.
+        tables = model.vocab_size * model.n_embd * (1 if model.tie_weights else 2)
+        whole = tables + min(2, model.n_layer) * (weights - tables) // model.n_layer
+        weights, gradients, always = (
+            -(-count // processes) for count in (weights, gradients, always)
+        )
+        always, gradients = always + whole, gradients + whole
     if train.rank is not None:  # the factors, and both tables with the rows that are trained
         always += gradients + 2 * model.vocab_size * model.n_embd
     kept, head = kept_by_pass(model, train), loss_head(model, train, device)
@@ -43,6 +54,18 @@ def training_memory(model: GPTConfig, train: LoopConfig) -> int:
         # don't; and the weights are there in that format too.
         kept, always = 0.7 * kept, always + weights // 2
     return 4 * int(always + max(gradients + update, gradients + kept + head))
+
+
+def _portion(train: LoopConfig, processes: int) -> LoopConfig:
+    """A run as one of several processes sees it, which has a share of each batch."""
+    passes, size = train.gradient_accumulation_steps, train.batch_size
+    if passes % processes == 0:
+        passes //= processes
+    else:
+        size = -(-size // processes)
+    return dataclasses.replace(
+        train, gradient_accumulation_steps=passes, batch_size=size, given=train.given
+    )
 
 
 def kept_by_block(model: GPTConfig) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from yocto.training.shares import OwnShare, Share, own_part
 
 # Coefficients (a, b, c) of the polynomials a x + b x³ + c x⁵ that, one after the other, drive all
 # singular values between 0.001 and 1 to 1 as fast as such polynomials can: "The Polar Express",
@@ -29,7 +31,8 @@ class Muon(torch.optim.Optimizer):
 
     params: matrices; those of one shape are made orthogonal in one batch. lr, momentum
     (Nesterov's), weight_decay: read from `param_groups` at each step, so that a schedule may change
-    them.
+    them. share: which of several processes makes which update; a matrix may be a DTensor, of which
+    this process has some rows.
     """
 
     def __init__(
@@ -38,9 +41,11 @@ class Muon(torch.optim.Optimizer):
         lr: float = 0.03,
         momentum: float = 0.9,
         weight_decay: float = 0.0,
+        share: Share | None = None,
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         super().__init__(params, defaults)
+        self._share = share or OwnShare()
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -57,21 +62,31 @@ class Muon(torch.optim.Optimizer):
     def _move(self, matrices: list[Tensor], group: dict[str, Any]) -> None:
         """Move matrices that have the same shape, or its transpose."""
         lr, beta = group["lr"], group["momentum"]
-        wide = torch.stack([_wide(self._nesterov(p, beta)) for p in matrices])  # (N, n, m), n <= m
-        torch._foreach_mul_(matrices, 1 - lr * group["weight_decay"])
-        for p, update in zip(matrices, orthogonal(wide), strict=True):
+        means = [self._nesterov(p, beta) for p in matrices]
+        updates = self._share(means, [p.shape for p in matrices], _updates)
+        torch._foreach_mul_([own_part(p) for p in matrices], 1 - lr * group["weight_decay"])
+        for p, update in zip(matrices, updates, strict=True):
             rows, columns = p.shape
-            update = update.mT if rows > columns else update
-            p.add_(update, alpha=-lr * max(1.0, rows / columns) ** 0.5)
+            own_part(p).add_(update, alpha=-lr * max(1.0, rows / columns) ** 0.5)
 
     def _nesterov(self, p: Tensor, beta: float) -> Tensor:
-        """The mean of gradients, looked at one step ahead."""
+        """The mean of gradients, looked at one step ahead; of the rows that are here."""
         assert p.grad is not None
         state = self.state[p]
         if not state:
             state["momentum"] = torch.zeros_like(p)
-        mean: Tensor = state["momentum"].lerp_(p.grad, 1 - beta)
-        return p.grad.lerp(mean, beta)
+        grad = own_part(p.grad)
+        mean: Tensor = own_part(state["momentum"]).lerp_(grad, 1 - beta)
+        return grad.lerp(mean, beta)
+
+
+def _updates(matrices: Sequence[Tensor]) -> list[Tensor]:
+    """The orthogonal matrices of some that have the same shape, or its transpose."""
+    wide = orthogonal(torch.stack([_wide(x) for x in matrices]))  # (N, n, m), n <= m
+    return [
+        update.mT if x.shape[0] > x.shape[1] else update
+        for x, update in zip(matrices, wide, strict=True)
+    ]
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -10,14 +10,18 @@ import torch
 from yocto.config import LoopConfig
 from yocto.model.gpt import GPT
 from yocto.training.muon import Muon
+from yocto.training.shares import Share
 
 # Rates in AdamW's: Muon's where none is given, and that of token vectors, few of which see a
 # gradient in a step. Both were measured on small models; Muon's transfers between widths.
 MUON_FACTOR, EMBEDDING_FACTOR = 4.0, 10.0
 
 
-def make_optimizers(model: GPT, config: LoopConfig) -> list[torch.optim.Optimizer]:
-    """The optimizers of all weights. Each group keeps its peak rate as "peak".
+def make_optimizers(
+    model: GPT, config: LoopConfig, share: Share | None = None
+) -> list[torch.optim.Optimizer]:
+    """The optimizers of all weights. Each group keeps its peak rate as "peak". share: which process
+    makes which of Muon's updates.
 
     muon: Muon (training/muon.py) moves the blocks' matrices; fused AdamW (Loshchilov & Hutter 2019)
     the rest, without decay, and token vectors that are not the head's as well at a higher rate (as
@@ -29,7 +33,7 @@ def make_optimizers(model: GPT, config: LoopConfig) -> list[torch.optim.Optimize
     optimizers: list[torch.optim.Optimizer] = []
     if config.optimizer == "muon":  # never with the factors of LoRA, as its configuration sees to
         peak = MUON_FACTOR * rate if config.muon_lr is None else config.muon_lr
-        optimizers.append(Muon(matrices, peak, config.momentum, decay))
+        optimizers.append(Muon(matrices, peak, config.momentum, decay, share))
         factor = 1.0 if model.config.tie_weights else EMBEDDING_FACTOR
         groups = [_group(head + others, rate), _group(vectors, factor * rate)]
     else:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from yocto.config import LoopConfig
+from yocto.model.gpt import GPT
 from yocto.training.loggers import Logger
 from yocto.training.pace import Pace
 
@@ -37,9 +38,10 @@ class Hooks:
     """What a run tells to whoever wants to know.
 
     planned: called once max_iters is fixed and the first steps are timed, with the settings and the
-    pace. sample: what the model writes by now, in eval mode. loggers: get all lines of metrics.
+    pace. sample: what the model writes by now, which it gets as a checkpoint has it, in eval mode.
+    loggers: get all lines of metrics.
     """
 
     planned: Callable[[LoopConfig, Pace], None] = lambda config, pace: None
-    sample: Callable[[], str] | None = None
+    sample: Callable[[GPT], str] | None = None
     loggers: Sequence[Logger] = ()

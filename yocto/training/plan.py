@@ -15,6 +15,8 @@ from yocto.model.size import count_parameters
 from yocto.training.advice import ways_to_less, what_to_lower
 from yocto.training.lessons import Lessons
 from yocto.training.memory import training_memory
+from yocto.training.processes import device_of
+from yocto.training.world import ALONE, World
 from yocto.utils.device import available_memory, describe_device, memory_in_use, pick_device
 from yocto.utils.progress import Progress
 from yocto.utils.text import duration, size_text
@@ -36,6 +38,7 @@ class Plan:
     tokens_per_iteration: int
     memory: int  # bytes
     free_memory: int | None  # bytes, where the system tells
+    processes: int = 1
     iterations: int = 0  # 0 before it is known
     seconds: float = 0.0
 
@@ -52,12 +55,14 @@ class Plan:
         """What is known before anything is computed."""
         blocks = self.parameters - self.embedding_parameters
         free = "" if self.free_memory is None else f"; {size_text(self.free_memory)} are free"
+        each = " for each process" if self.processes > 1 else ""
+        count = f"{self.processes} processes, each on " if self.processes > 1 else ""
         return [
-            f"device      {self.device}",
+            f"device      {count}{self.device}",
             f"parameters  {self.parameters:,} ({self.embedding_parameters:,} in embeddings and "
             f"head, {blocks:,} in blocks)",
             f"tokens      {self.train_tokens:,} to train on, {self.val_tokens:,} to validate",
-            f"memory      about {size_text(self.memory)}{free}",
+            f"memory      about {size_text(self.memory)}{each}{free}",
         ]
 
     def costs(self) -> list[str]:
@@ -71,10 +76,13 @@ class Plan:
         ]
 
 
-def make_plan(model: GPTConfig, config: LoopConfig, lessons: Lessons) -> Plan:
+def make_plan(model: GPTConfig, config: LoopConfig, lessons: Lessons, world: World = ALONE) -> Plan:
     """The plan of a run, but for what its speed decides; no memory is taken for it. Raises
     DataError for a text shorter than a window."""
-    device = pick_device(config.device)
+    device = pick_device(device_of(config.device, world))
+    free = available_memory(device)
+    if free is not None and device.type == "cpu":  # whose memory the processes share
+        free //= world.local_size
     tables = model.vocab_size * (1 if model.tie_weights else 2)
     tables += model.block_size if model.position == "learned" else 0
     return Plan(
@@ -87,8 +95,9 @@ def make_plan(model: GPTConfig, config: LoopConfig, lessons: Lessons) -> Plan:
         tokens_per_iteration=(
             config.gradient_accumulation_steps * config.batch_size * model.block_size
         ),
-        memory=training_memory(model, config),
-        free_memory=available_memory(device),
+        memory=training_memory(model, config, world.size),
+        free_memory=free,
+        processes=world.size,
     )
 
 

@@ -17,6 +17,7 @@ from yocto.errors import RunError
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.training.engine import Engine
+from yocto.training.followers import UnwrittenMetrics, UnwrittenRun
 from yocto.training.health import Health
 from yocto.training.lessons import Lessons
 from yocto.training.meter import Meter, flops_per_token, matmul_rate
@@ -25,6 +26,7 @@ from yocto.training.outcome import Evaluation, Fitted, Hooks
 from yocto.training.pace import Pace, Stopwatch
 from yocto.training.schedule import schedule_at
 from yocto.training.state import check_counts
+from yocto.training.world import ALONE, World
 from yocto.utils.progress import Progress, SilentTask, Watch
 from yocto.utils.signals import stop_requested
 
@@ -43,15 +45,19 @@ class Trainer:
         run: Run,
         progress: Progress,
         hooks: Hooks | None = None,
+        world: World = ALONE,
     ) -> None:
-        self.config, self.lessons, self.tokenizer, self.run = config, lessons, tokenizer, run
+        self.config, self.lessons, self.tokenizer, self.world = config, lessons, tokenizer, world
         self.progress, self.hooks = progress, hooks or Hooks()
+        metrics = run.path / "metrics.jsonl"
+        self.run, self.metrics = run, MetricsFile(metrics)
+        if not world.leads:
+            self.run, self.metrics = UnwrittenRun(run.path), UnwrittenMetrics(metrics)
         # Dropout draws from torch's global generator; batches have one of their own.
-        torch.manual_seed(config.seed)
-        self.engine = Engine(model, config, lessons.document_start(progress), progress)
+        torch.manual_seed(config.seed + world.rank)
+        self.engine = Engine(model, config, lessons.document_start(progress), progress, world)
         self.model, self.device = self.engine.model, self.engine.device
         self.batches = lessons.batches()
-        self.metrics = MetricsFile(run.path / "metrics.jsonl")
         self.health = Health(config, self.model.config.vocab_size)
         # Its rate, which takes a while to measure, comes when training begins.
         self.meter = Meter(self.device, flops_per_token(self.model.config))
@@ -122,7 +128,7 @@ class Trainer:
         self.health.check_number("the loss", self.means["evaluation"].value(), self.step)
         self._check_norm()
         self.health.refuse_exploded(self.step)
-        total = sum(float(p.detach().double().sum()) for p in self.model.parameters())
+        total = self.engine.sum_of_weights()
         self.health.check_number("the sum of the weights", total, self.step)
         self.run.save(
             self.step, self.engine.plain_model(), self.tokenizer, self.config.record(),
@@ -159,26 +165,29 @@ class Trainer:
     def _go_back(self) -> None:
         """Let the run's records stand where this checkpoint does: later ones may be damaged."""
         self.run.mark_latest(self.step)
-        if not self.run.restore_best(self.best_step):
+        has_best = self.run.restore_best(self.best_step)
+        if not self.world.agree(has_best):
             self.best_step, self.best_val_loss = None, math.inf
-        self._evaluate_first = self.metrics.rewind(self.step)
+        self._evaluate_first = bool(self.world.agree(self.metrics.rewind(self.step)))
 
     def _loop(self) -> Fitted:
         last, early = None, False
-        self.meter.rate = matmul_rate(self.device, self.engine.dtype)
+        self.meter.rate = self.world.size * matmul_rate(self.device, self.engine.dtype)
         self.meter.restart()
         self._began = time.perf_counter()
         self._clock = self._began - self.seconds
         while True:
+            asked, save_due = self.world.any(self._stopped(), self._save_is_due())
             at_end = self.step >= self.max_iters
             due = self.step > 0 and self.step % self.config.eval_interval == 0
             if at_end or due or self._evaluate_first:
                 self.save()
                 last = self._evaluate(at_end)
                 early = not at_end and self._out_of_patience()
-            elif self._save_is_due() and not self._suspected():  # it may recover
+                (asked,) = self.world.any(self._stopped())
+            elif save_due and not self._suspected():  # it may recover
                 self.save()
-            if at_end or early or self._stopped():
+            if at_end or early or asked:
                 break
             began = time.perf_counter()
             self.train_step()
@@ -188,7 +197,7 @@ class Trainer:
             self._watch.advance()
             if self.step % LOG_INTERVAL == 0:
                 self._log()
-        interrupted = self._stopped() and not at_end and not early
+        interrupted = asked and not at_end and not early
         if interrupted and not self._suspected():
             self.save()
         elif interrupted:
@@ -246,19 +255,22 @@ class Trainer:
         while True:
             began = time.perf_counter()
             self.train_step()
-            if (seconds := self._stopwatch.lap(began, self.device)) is not None:
+            if (seconds := self._lap(began)) is not None:
                 return self._measure(seconds)
+
+    def _lap(self, began: float) -> float | None:
+        return self.world.agree(self._stopwatch.lap(began, self.device))
 
     def _fix_length(self, began: float) -> None:
         """Once the first steps are timed, tell how long the run will take or, with --minutes, how
         many steps it has."""
-        seconds = self._stopwatch.lap(began, self.device)
+        seconds = self._lap(began)
         if seconds is None:
             return
         self._pace = self._measure(seconds)
         if self.config.minutes is not None:
             left = self.config.minutes * 60 - (time.perf_counter() - self._began)
-            steps = self.step + self._pace.steps(left)
+            steps = int(self.world.agree(self.step + self._pace.steps(left)) or 0)
             self.config = dataclasses.replace(
                 self.config, max_iters=steps, minutes=None, given=self.config.given
             )
@@ -338,8 +350,10 @@ class Trainer:
     def _show_sample(self) -> None:
         if self.hooks.sample is None:
             return
-        self.model.eval()
-        text = self.hooks.sample()
+        model = self.engine.plain_model()
+        if not self.world.leads:
+            return
+        text = self.hooks.sample(model.eval())
         self.model.train()
         self._watch.sample(text)
         for logger in self.hooks.loggers:
@@ -351,6 +365,6 @@ class Trainer:
         total, count = 0.0, 0
         for loss, tokens in self.engine.losses(self.lessons.validation(max_batches)):
             total, count = total + loss * tokens, count + tokens
-            if self._stopped():
+            if self.world.any(self._stopped())[0]:
                 return None
         return total / count

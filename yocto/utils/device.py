@@ -35,16 +35,25 @@ def pick_device(name: str) -> torch.device:
 def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     """The number format of matrix products; "auto" is bfloat16 on a GPU that computes with it.
 
-    On a CPU "auto" is float32: without special instructions bfloat16 is many times slower there.
+    A GPU without bfloat16 computes with float16, whose gradients then need a scaler. On a CPU
+    "auto" is float32: without special instructions bfloat16 is many times slower there; and on
+    Apple's GPUs, which gain little from fewer bits.
     """
     if name != "auto":
         kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
         return kinds[name]
     if device.type == "cuda":
         with torch.cuda.device(device):
-            if torch.cuda.is_bf16_supported(including_emulation=False):
-                return torch.bfloat16
+            has_it = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has_it else torch.float16
     return torch.float32
+
+
+def allow_tf32(device: torch.device) -> None:
+    """Let a GPU multiply float32 matrices with fewer bits of each factor (TF32), several times as
+    fast; what is left in float32 beside a lower format needs no more."""
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
 
 
 def describe_device(device: torch.device) -> str:
