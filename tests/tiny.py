@@ -20,6 +20,7 @@ from yocto.tokenizer.char import CharTokenizer
 from yocto.training.corpus import Corpus, TextLessons
 from yocto.training.outcome import Hooks
 from yocto.training.trainer import Trainer
+from yocto.training.world import ALONE, World
 from yocto.utils.progress import SilentProgress, SilentTask
 
 WORDS = [
@@ -93,16 +94,20 @@ def make_trainer(
     corpus: Corpus | None = None,
     progress: Any = None,
     hooks: Hooks | None = None,
+    world: World = ALONE,
+    model: GPT | None = None,
 ) -> Trainer:
-    """A trainer over the letters, in the run's folder `path`."""
+    """A trainer over the letters, in the run's folder. model: one that has learnt already."""
     path.mkdir(parents=True, exist_ok=True)
-    shape = {name: getattr(config, name) for name in ("n_layer", "n_head", "n_embd", "block_size")}
-    gpt_config = GPTConfig(vocab_size=26, dropout=config.dropout, family=config.family, **shape)
-    model = GPT(gpt_config, torch.Generator().manual_seed(config.seed))
+    if model is None:
+        names = ("n_layer", "n_head", "n_embd", "n_inner", "block_size", "n_kv_head", "dropout")
+        shape = {name: getattr(config, name) for name in (*names, "family")}
+        generator = torch.Generator().manual_seed(config.seed)
+        model = GPT(GPTConfig(vocab_size=26, **shape), generator)
     return Trainer(
         model, config, TextLessons(config, corpus or tiny_corpus(), 26), CharTokenizer(LETTERS),
         Run(path),
-        progress or Recorder(), hooks,
+        progress or Recorder(), hooks, world,
     )  # fmt: skip
 
 

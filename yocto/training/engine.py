@@ -150,8 +150,8 @@ class Engine:
         # One after the other, so that not all of them are whole on a GPU at once.
         moments: dict[int, dict[str, Any]] = {}
         for i, kept in state["state"].items():
-            whole = {name: self.parallel.whole(x).cpu() for name, x in kept.items()}
-            moments[i] = whole if self.world.leads else {}
+            whole = {name: self.parallel.whole(x) for name, x in kept.items()}
+            moments[i] = {name: _copy(x) for name, x in whole.items()} if self.world.leads else {}
         return {**state, "state": moments}
 
     def sum_of_weights(self) -> float:
@@ -169,9 +169,9 @@ class Engine:
             return plain_model(self.model)
         weights = {}
         for name, p in self.model.named_parameters():
-            whole = self.parallel.whole(p.detach()).cpu()
+            whole = self.parallel.whole(p.detach())
             if self.world.leads:
-                weights[name] = whole
+                weights[name] = _copy(whole)
         with torch.device("cpu" if self.world.leads else "meta"):
             plain = GPT(self.model.config, torch.Generator())
         for name, p in plain.named_parameters() if self.world.leads else ():
@@ -248,6 +248,11 @@ class Engine:
             self.loss = plain
             reason = reason or "it did in another process"
             progress.notice(f"torch.compile failed, going on without it: {reason}")
+
+
+def _copy(x: Tensor) -> Tensor:
+    """On the CPU, in memory of its own: what is gathered may be part of a larger piece."""
+    return torch.empty_like(x, device="cpu").copy_(x)
 
 
 def _count(targets: Tensor) -> int:
