@@ -19,6 +19,7 @@ from yocto.config.commands import (
     TrainTokenizerConfig,
 )
 from yocto.config.finetune import CHAT, FinetuneConfig, idle_factors
+from yocto.config.interop import ExportConfig, ImportConfig
 from yocto.config.knobs import (
     Config,
     default_words,
@@ -49,9 +50,11 @@ __all__ = [
     "ConvertTokenizerConfig",
     "DownloadConfig",
     "EncodeConfig",
+    "ExportConfig",
     "FinetuneConfig",
     "GPTConfig",
     "GenerateConfig",
+    "ImportConfig",
     "InspectConfig",
     "LoopConfig",
     "ModelConfig",
