@@ -10,6 +10,7 @@ from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.char import FORMAT, CharTokenizer
 from yocto.tokenizer.huggingface import bpe_from_gpt2_files, tokenizer_from_json
+from yocto.tokenizer.ids import IdsTokenizer
 from yocto.tokenizer.tiktoken import bpe_from_tiktoken
 from yocto.utils.files import read_json
 
@@ -25,7 +26,7 @@ def find_tokenizer(path: str | Path) -> Path | None:
     path = Path(path)
     if path.is_file():
         return path
-    for name in ("tokenizer.json", "tokenizer.model", "vocab.json"):
+    for name in ("tokenizer.json", "tokenizer.model", "vocab.json", "ids.json"):
         if (path / name).is_file():
             return path / name
     for ending in ("*.tiktoken", "*.model") if path.is_dir() else ():
@@ -63,6 +64,8 @@ def load_tokenizer(
     content = read_json(file, TokenizerFileError, _HINT)
     if isinstance(content, dict) and content.get("format") == FORMAT:
         return CharTokenizer.from_json(content, str(file))
+    if file.name == "ids.json":
+        return IdsTokenizer.from_json(content, str(file))
     merges = file.with_name("merges.txt")
     if file.name == "vocab.json" and merges.is_file():
         try:
