@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from yocto.cli.page import Page, printable
 from yocto.cli.render import print_json, write
+from yocto.config import IMPORTED
 from yocto.utils.text import escaped
 
 if TYPE_CHECKING:
