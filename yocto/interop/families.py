@@ -61,10 +61,7 @@ class Family:
         for layer in range(config.n_layer):
             start = f"{self.prefix}{self.block}.{layer}."
             for theirs, parts in self.inner.items():
-                if (
-                    any(name.endswith(("q_norm", "k_norm")) for name in parts)
-                    and not config.qk_norm
-                ):
+                if parts[0] in ("attn.q_norm", "attn.k_norm") and not config.qk_norm:
                     continue
                 names = tuple(f"blocks.{layer}.{name}" for name in parts)
                 biased = mlp if parts[0].startswith("mlp") else attention
@@ -101,29 +98,30 @@ GPT2 = Family(
     flipped=frozenset({"attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"}),
 )
 
-_LLAMA = {
-    "outer": {"embed_tokens": "wte", "norm": "norm"},
-    "inner": {
-        "input_layernorm": ("norm_1",),
-        "self_attn.q_proj": ("attn.q_proj",),
-        "self_attn.k_proj": ("attn.k_proj",),
-        "self_attn.v_proj": ("attn.v_proj",),
-        "self_attn.o_proj": ("attn.o_proj",),
-        "self_attn.q_norm": ("attn.q_norm",),
-        "self_attn.k_norm": ("attn.k_norm",),
-        "post_attention_layernorm": ("norm_2",),
-        "mlp.gate_proj": ("mlp.gate_proj",),
-        "mlp.up_proj": ("mlp.up_proj",),
-        "mlp.down_proj": ("mlp.down_proj",),
-    },
-}
-
 
 def _like_llama(model_type: str, name: str) -> Family:
     return Family(
-        model_type, f"{name}ForCausalLM", f"{name}Model", "model.", "layers",
-        _LLAMA["outer"], _LLAMA["inner"], ("rotary_emb.inv_freq",),
-    )  # type: ignore[arg-type]  # fmt: skip
+        model_type=model_type,
+        causal=f"{name}ForCausalLM",
+        base=f"{name}Model",
+        prefix="model.",
+        block="layers",
+        outer={"embed_tokens": "wte", "norm": "norm"},
+        inner={
+            "input_layernorm": ("norm_1",),
+            "self_attn.q_proj": ("attn.q_proj",),
+            "self_attn.k_proj": ("attn.k_proj",),
+            "self_attn.v_proj": ("attn.v_proj",),
+            "self_attn.o_proj": ("attn.o_proj",),
+            "self_attn.q_norm": ("attn.q_norm",),
+            "self_attn.k_norm": ("attn.k_norm",),
+            "post_attention_layernorm": ("norm_2",),
+            "mlp.gate_proj": ("mlp.gate_proj",),
+            "mlp.up_proj": ("mlp.up_proj",),
+            "mlp.down_proj": ("mlp.down_proj",),
+        },
+        buffers=("rotary_emb.inv_freq",),
+    )
 
 
 LLAMA = _like_llama("llama", "Llama")

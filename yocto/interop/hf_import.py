@@ -1,4 +1,4 @@
-"""A model in Hugging Face's format as a run of ours: weights, tokenizer, and what goes with them."""
+"""A model in Hugging Face's format, read: weights, tokenizer, and what goes with them."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def _headers(file: Path, names: set[str] | None) -> dict[str, Stored]:
 
 def _check_kind(file: Path, name: str, kind: Any) -> None:
     # Buffers, which nobody reads, may be of any type; no weight is called like one.
-    if kind not in _KINDS and not name.endswith(("attn.bias", "masked_bias", "inv_freq")):
+    if kind not in _KINDS and not name.endswith((".attn.bias", ".attn.masked_bias", ".inv_freq")):
         raise CheckpointError(
             f"{file}: {name} is of type {kind}; yocto reads float32, float16 and bfloat16",
             "Take the model's own weights, which are not quantized.",
