@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from yocto.checkpoint import LOCK, Checkpoint, Run, list_runs
-from yocto.config import IMPORTED
 from yocto.errors import CheckpointError
 from yocto.model.size import count_parameters
 from yocto.training.metrics import MetricsFile
@@ -78,7 +77,7 @@ class History:
     @property
     def imported(self) -> bool:
         """Whether the run holds another tool's model, which nothing was measured of."""
-        return self.settings.get("mode") == IMPORTED
+        return self.checkpoint is not None and self.checkpoint.imported
 
     @property
     def tokens_per_step(self) -> int | None:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from yocto.checkpoint import LOCK, Checkpoint, Run, check_run_name, find_runs
 from yocto.config import (
     CHAT,
-    IMPORTED,
     FinetuneConfig,
     GPTConfig,
     LoopConfig,
@@ -134,7 +133,7 @@ def find_resumed(config: LoopConfig, mode: str, progress: Progress) -> Run | Non
 def _check_trained(run: Run) -> None:
     """Raise a RunError for a run that no training led to: there is nothing to go on with."""
     with suppress(CheckpointError):  # what is damaged is told where it is opened
-        if latest(run).train.get("mode") == IMPORTED:
+        if latest(run).imported:
             name = shlex.quote(run.name)
             raise RunError(
                 f"{run.name} was imported, not trained here: it has no training to go on with",
