@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.char import FORMAT, CharTokenizer
+from yocto.tokenizer.char_json import char_from_tokenizer_json
 from yocto.tokenizer.huggingface import bpe_from_gpt2_files, tokenizer_from_json
 from yocto.tokenizer.ids import IdsTokenizer
 from yocto.tokenizer.tiktoken import bpe_from_tiktoken
@@ -73,6 +74,8 @@ def load_tokenizer(
         except UnicodeDecodeError as error:
             raise TokenizerFileError(f"{merges}: byte {error.start} is not UTF-8", _HINT) from error
         return bpe_from_gpt2_files(content, text, str(file), pattern or "gpt2")
+    if found := char_from_tokenizer_json(content, str(file)):
+        return found
     return _from_json(content, file)
 
 
