@@ -214,7 +214,9 @@ def _greedy(count):
     return SamplingConfig(greedy=True, max_new_tokens=count)
 
 
-def test_a_run_of_the_default_recipe_is_continued_with_the_same_ids(tmp_path, token_project: Project):
+def test_a_run_of_the_default_recipe_is_continued_with_the_same_ids(
+    tmp_path, token_project: Project
+):
     checkpoint = Checkpoint.open(token_project.step)
     assert checkpoint.model.family == "qwen3"
     write_folder(checkpoint, tmp_path / "hf", "float32", Recorder())
@@ -270,7 +272,9 @@ def test_ids_that_stand_for_nothing_are_never_said(tmp_path):
     checkpoint = saved(tmp_path / "run", tokenizer, vocab_size=tokenizer.vocab_size + 3)
     write_folder(checkpoint, tmp_path / "hf", "float32", Recorder())
     told = json.loads((tmp_path / "hf" / "generation_config.json").read_text())
-    assert {tokenizer.vocab_size + 2, tokenizer.unk_id, tokenizer.pad_id} <= {*told["suppress_tokens"]}
+    assert {tokenizer.vocab_size + 2, tokenizer.unk_id, tokenizer.pad_id} <= {
+        *told["suppress_tokens"]
+    }
     assert tokenizer.end_id not in told["suppress_tokens"]
 
 
@@ -298,5 +302,3 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(Exception, match="No space left"):
         write_folder(checkpoint, tmp_path / "hf", "float32", Recorder())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
-
-
