@@ -53,7 +53,7 @@ def test_a_folder_of_something_else_is_never_replaced(place, yocto):
 )
 def test_a_type_that_the_format_has_not_is_refused(place, yocto, format, dtype):
     result = yocto("export", "--format", format, "--dtype", dtype)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"format {format} keeps no weights as {dtype}" in result.stderr
     assert "It takes" in result.stderr
 

@@ -28,7 +28,8 @@ CONVERSATION = [
     Message("assistant", "The child."), Message("user", "And who  finds it?\nTell me."),
 ]  # fmt: skip
 TEXTS = [
-    make_text(20, 7), "the river, (the) road.", "  two  spaces ", "a\nb\n\n c\t", "Né 🙂 42 rivers'",
+    make_text(20, 7), "the river, (the) road.", "  two  spaces ", "a\nb\n\n c\t",
+    "Né 🙂 42 rivers'",
     "", "river", ". . .",
 ]  # fmt: skip
 
@@ -133,7 +134,7 @@ def test_a_weight_that_float16_can_not_hold_is_refused(tmp_path):
     [
         ({"position": "sinusoidal", "family": "gpt2"}, "position=sinusoidal", "position=learned"),
         ({"mlp": "relu2"}, "mlp=relu2", "--family qwen3 --set mlp=swiglu"),
-        ({"family": "gpt2", "norm": "rmsnorm"}, "norm=rmsnorm", "--family gpt2 --set norm=layernorm"),
+        ({"family": "gpt2", "norm": "rmsnorm"}, "norm=rmsnorm", "gpt2 --set norm=layernorm"),
         ({"family": "llama", "mlp": "gelu"}, "mlp=gelu", "--family llama --set mlp=swiglu"),
         ({"family": "gpt2", "n_kv_head": 1}, "n_kv_head is 1", "--family llama"),
         ({"family": "gpt2", "head_size": 4}, "head_size is 4", "head_size"),
