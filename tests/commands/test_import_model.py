@@ -108,9 +108,10 @@ def test_a_run_of_this_name_is_replaced_only_when_told_so(place, yocto):
     assert (result.exit_code, "is there already" in result.stderr) == (1, True)
     run = place / "checkpoints" / "mine"
     (run / "metrics.jsonl").write_text("")
+    (run / "step-000500").mkdir()
     ok(yocto("import", "other", "--run-name", "mine", "--overwrite"))
     assert Checkpoint.open(run / "step-000000").model.family == "gpt2"
-    assert not (run / "metrics.jsonl").exists()
+    assert sorted(path.name for path in run.iterdir()) == ["best", "latest", "step-000000"]
 
 
 @pytest.mark.parametrize("name", ["a/b", "latest", ".x"])

@@ -290,6 +290,8 @@ def test_only_an_exported_model_or_an_empty_folder_may_be_replaced(tmp_path):
     assert is_model_folder(tmp_path / "empty")
     for other in (tmp_path, tmp_path / "run", checkpoint.path, checkpoint.path / "config.json"):
         assert not is_model_folder(other)
+    (tmp_path / "hf" / "mine").mkdir()
+    assert not is_model_folder(tmp_path / "hf")
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):

@@ -170,11 +170,13 @@ def test_what_would_change_the_logits_is_refused_by_its_name(tmp_path, make, cha
     assert caught.value.hint
 
 
-def test_windows_that_no_layer_looks_through_change_nothing(tmp_path):
+@pytest.mark.parametrize(
+    "told", [{"max_window_layers": 0}, {"max_window_layers": 2, "layer_types": None}]
+)
+def test_windows_that_no_layer_looks_through_change_nothing(tmp_path, told):
     theirs = qwen3()
     theirs.save_pretrained(tmp_path)
-    rewritten(tmp_path, {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 2,
-                         "layer_types": None})  # fmt: skip
+    rewritten(tmp_path, {"use_sliding_window": True, "sliding_window": 8, **told})
     assert difference(theirs, tmp_path) < 1e-4
 
 
