@@ -85,6 +85,12 @@ def test_the_run_is_told_of_as_imported_everywhere(place, yocto):
     assert (result.exit_code, "was imported" in result.stderr) == (1, True)
 
 
+def test_the_curves_of_the_newest_run_are_those_of_one_that_was_trained(place, yocto):
+    make_run(place / "checkpoints" / "old", [evaluation(4, 3.0), evaluation(12, 2.5)])
+    ok(yocto("import", "model", "--run-name", "mine"))
+    assert "of old" in ok(yocto("plot")).stdout
+
+
 @pytest.mark.parametrize("more", [[], ["--show-config"]])
 @pytest.mark.parametrize("command", [["train"], ["finetune", "--data", "chats.jsonl"]])
 def test_training_does_not_go_on_with_it(place, yocto, command, more):
