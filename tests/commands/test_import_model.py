@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from hf_models import gpt2, greedy, llama, opened
+from made_runs import evaluation, make_run
 from safetensors.torch import load_file
 from tiny import LETTERS, make_text
 from tokenizers import Tokenizer, processors
@@ -220,3 +221,10 @@ def test_weights_of_bfloat16_keep_their_values(place, yocto):
     ours = load_file(place / "checkpoints" / "half" / "step-000000" / "model.safetensors")
     theirs = load_file(place / "half" / "model.safetensors")
     assert torch.equal(ours["wte.weight"], theirs["model.embed_tokens.weight"].float())
+
+
+def test_a_checkpoint_of_our_own_needs_no_import(place, yocto):
+    ok(yocto("import", "model", "--run-name", "mine"))
+    result = yocto("import", "checkpoints/mine/step-000000", "--run-name", "again")
+    assert (result.exit_code, "yocto's own" in result.stderr) == (1, True)
+    assert "--ckpt checkpoints/mine/step-000000" in result.stderr

@@ -5,11 +5,13 @@ import json
 import pytest
 import torch
 from conftest import Project
+from foreign import SENTENCEPIECE, WRAPPED, hugging_face, sentencepiece_model
 from hf_models import greedy, opened, some_ids
 from safetensors.torch import load_file
 from tiny import LETTERS, Recorder, make_text, tiny_gpt
 from transformers import AutoTokenizer
 
+import yocto
 from yocto.api import LanguageModel
 from yocto.chat.roles import ROLE_TOKENS, Message, RoleTemplate
 from yocto.chat.template import template_for
@@ -22,6 +24,7 @@ from yocto.tokenizer.bpe_train import BPETrainer
 from yocto.tokenizer.char import CharTokenizer
 from yocto.tokenizer.ids import IdsTokenizer
 from yocto.tokenizer.word import WordTrainer
+from yocto.tokenizer.wrapped_sentencepiece import SentencePieceTokenizer
 
 CONVERSATION = [
     Message("system", "Be brief."), Message("user", "Who seeks the river?"),
@@ -305,3 +308,24 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(Exception, match="No space left"):
         write_folder(checkpoint, tmp_path / "hf", "float32", Recorder())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+
+
+# ------------------------------------------------------------------- tokenizers of other libraries
+
+
+def test_a_sentencepiece_model_is_handed_on_as_it_is(tmp_path):
+    tokenizer = SentencePieceTokenizer(sentencepiece_model(next(iter(SENTENCEPIECE))))
+    checkpoint = saved(tmp_path / "run", tokenizer)
+    write_folder(checkpoint, tmp_path / "hf", "float32", Recorder())
+    assert (tmp_path / "hf" / "tokenizer.model").read_bytes() == tokenizer.data
+    assert read_model(tmp_path / "hf", Recorder()).tokenizer.sha256 == tokenizer.sha256
+
+
+def test_a_tokenizer_that_only_the_library_knows_is_handed_on_as_it_is(tmp_path):
+    theirs = hugging_face(WRAPPED[0])
+    tokenizer = yocto.adapt_tokenizer(theirs)
+    assert tokenizer.kind == "tokenizers"
+    write_folder(saved(tmp_path / "run", tokenizer), tmp_path / "hf", "float32", Recorder())
+    again = AutoTokenizer.from_pretrained(tmp_path / "hf")
+    text = "the river seeks"
+    assert again(text, add_special_tokens=False)["input_ids"] == tokenizer.encode(text)
