@@ -316,7 +316,8 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
 def test_a_sentencepiece_model_is_handed_on_as_it_is(tmp_path):
     tokenizer = SentencePieceTokenizer(sentencepiece_model(next(iter(SENTENCEPIECE))))
     checkpoint = saved(tmp_path / "run", tokenizer)
-    write_folder(checkpoint, tmp_path / "hf", "float32", Recorder())
+    told = write_folder(checkpoint, tmp_path / "hf", "float32", Recorder())
+    assert "may have others" in told.notes[0]
     assert (tmp_path / "hf" / "tokenizer.model").read_bytes() == tokenizer.data
     assert read_model(tmp_path / "hf", Recorder()).tokenizer.sha256 == tokenizer.sha256
 

@@ -110,6 +110,9 @@ def _beside(checkpoint: Checkpoint, tokenizer: BaseTokenizer) -> tuple[dict[str,
     template = chat_template(tokenizer)
     if checkpoint.chat_template() is None and template is not None:
         files[TEMPLATE] = template.encode("utf-8")
+    if tokenizer.kind == "sentencepiece":
+        notes.append("tokenizer.model is handed on as it is: sentencepiece has yocto's ids, and "
+                     "transformers, which rebuilds it, may have others for some texts")  # fmt: skip
     pattern = getattr(tokenizer, "pattern", None)
     if pattern is not None and not _is_named(pattern):
         notes.append("the split pattern is a regex of your own, which may mean something else to "
