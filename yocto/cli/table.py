@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from dataclasses import dataclass
 
 from yocto.config import (
@@ -14,7 +15,9 @@ from yocto.config import (
     ConvertTokenizerConfig,
     DownloadConfig,
     EncodeConfig,
+    ExportConfig,
     FinetuneConfig,
+    ImportConfig,
     InspectConfig,
     PlotConfig,
     PrepareCharConfig,
@@ -54,7 +57,8 @@ class Command:
     @property
     def identifier(self) -> str:
         """The name as Python would write it."""
-        return self.name.replace("-", "_").replace(" ", "_")
+        name = self.name.replace("-", "_").replace(" ", "_")
+        return f"{name}_model" if keyword.iskeyword(name) else name
 
 
 # The first word of commands that belong together -> help; that of a group that is a command too is
@@ -141,6 +145,16 @@ COMMANDS = [
         ("yocto chat", "yocto chat --ckpt token-1 --temperature 0.5"),
         "yocto.cli.repl:run_chat",
         json=False,
+    ),
+    Command(
+        "export", ExportConfig,
+        "Write a model for other tools: Hugging Face's transformers, llama.cpp, ollama.",
+        ("yocto export", "yocto export --ckpt token-1 --dtype bfloat16 --out-path exports/token-1"),
+    ),
+    Command(
+        "import", ImportConfig,
+        "Make a run of a model in Hugging Face's format: GPT-2, Llama or Qwen3.",
+        ("yocto import exports/token-1 --run-name imported-1",),
     ),
     Command(
         "runs", RunsConfig,

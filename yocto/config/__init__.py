@@ -19,6 +19,7 @@ from yocto.config.commands import (
     TrainTokenizerConfig,
 )
 from yocto.config.finetune import CHAT, FinetuneConfig, idle_factors
+from yocto.config.interop import IMPORTED, ExportConfig, ImportConfig
 from yocto.config.knobs import (
     Config,
     default_words,
@@ -40,6 +41,7 @@ __all__ = [
     "DEFAULT_TEXT",
     "END_OF_TEXT",
     "FAMILIES",
+    "IMPORTED",
     "BenchDecodeConfig",
     "BenchEncodeConfig",
     "BenchTokenizerConfig",
@@ -49,9 +51,11 @@ __all__ = [
     "ConvertTokenizerConfig",
     "DownloadConfig",
     "EncodeConfig",
+    "ExportConfig",
     "FinetuneConfig",
     "GPTConfig",
     "GenerateConfig",
+    "ImportConfig",
     "InspectConfig",
     "LoopConfig",
     "ModelConfig",
