@@ -6,10 +6,12 @@ Source: the specification in ggml-org/ggml, docs/gguf.md, by way of the package 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from yocto.checkpoint import Checkpoint
+from yocto.checkpoint.chat_template import TemplateFile
 from yocto.config import GPTConfig
 from yocto.errors import ExportError
 from yocto.interop.gguf_tensors import GGUFTensor, architecture, gguf_tensors
@@ -73,21 +75,13 @@ def write_gguf(checkpoint: Checkpoint, path: Path, dtype: str, progress: Progres
     vectors and positions, which are float32. Raises ExportError where llama.cpp could not compute
     or cut text as yocto does, where weights are too large for dtype, and without `gguf`.
     """
-    try:
-        from gguf import GGUFWriter
-        from gguf.gguf_writer import WriterState
-    except ImportError as error:
-        raise ExportError(
-            "a GGUF file takes the package gguf, which is not installed",
-            "pip install 'yocto[gguf]'",
-        ) from error
+    _check_installed()
+    from gguf import GGUFWriter
+
     assert dtype in DTYPES
     arch = architecture(checkpoint.model)
     tokenizer, template = checkpoint.load_tokenizer(), checkpoint.chat_template()
-    own_ends = sorted(template.end_ids - {tokenizer.end_id}) if template is not None else []
-    ends = [i for i in own_ends if i in tokenizer.special_tokens.values()]
-    if template is None and has_role_tokens(tokenizer):
-        ends = [tokenizer.special_tokens[ROLE_TOKENS[-1]]]
+    ends = _answer_ends(tokenizer, template)
     vocabulary = gguf_vocabulary(tokenizer, checkpoint.model.vocab_size, next(iter(ends), None))
     writer = GGUFWriter(None, arch)
     _add_model(writer, checkpoint.model, arch, dtype)
@@ -98,9 +92,7 @@ def write_gguf(checkpoint: Checkpoint, path: Path, dtype: str, progress: Progres
     tensors = list(gguf_tensors(checkpoint, arch))
     kinds = [_kind(tensor, dtype) for tensor in tensors]
     with atomic_file(path) as file:
-        # The writer would open a file by its name; this one has none yet.
-        writer.fout, writer.state = [file], WriterState.EMPTY
-        _write(writer, tensors, kinds, progress)
+        _write(file, writer, tensors, kinds, progress)
     return GGUFFile(
         path=str(path),
         bytes=path.stat().st_size,
@@ -114,6 +106,23 @@ def write_gguf(checkpoint: Checkpoint, path: Path, dtype: str, progress: Progres
         wider=kinds.count("F16") if dtype == "q8_0" else 0,
         notes=vocabulary.notes(),
     )
+
+
+def _check_installed() -> None:
+    if find_spec("gguf") is None:
+        raise ExportError(
+            "a GGUF file takes the package gguf, which is not installed",
+            "pip install 'yocto[gguf]'",
+        )
+
+
+def _answer_ends(tokenizer: BaseTokenizer, template: TemplateFile | None) -> list[int]:
+    """The ids of special tokens that end an answer, and not every text."""
+    if template is not None:
+        special = set(tokenizer.special_tokens.values())
+        return sorted((template.end_ids & special) - {tokenizer.end_id})
+    has_roles = has_role_tokens(tokenizer)
+    return [tokenizer.special_tokens[ROLE_TOKENS[-1]]] if has_roles else []
 
 
 def _name(checkpoint: Checkpoint) -> str | None:
@@ -173,19 +182,26 @@ def _kind(tensor: GGUFTensor, dtype: str) -> str:
 
 
 def _write(
-    writer: GGUFWriter, tensors: list[GGUFTensor], kinds: list[str], progress: Progress
+    file: IO[bytes],
+    writer: GGUFWriter,
+    tensors: list[GGUFTensor],
+    kinds: list[str],
+    progress: Progress,
 ) -> None:
     """Header, then one tensor after the other."""
     import numpy as np
     from gguf import GGMLQuantizationType, quants
+    from gguf.gguf_writer import WriterState
 
     types = [GGMLQuantizationType[kind] for kind in kinds]
-    sizes = []
-    for tensor, type_ in zip(tensors, types, strict=True):
-        shape = tuple(tensor.shape)
-        if kept := quants.quant_shape_to_byte_shape(shape, type_):
-            sizes.append(int(np.prod(kept)))
-        writer.add_tensor_info(tensor.name, shape, np.dtype(np.float32), sizes[-1], raw_dtype=type_)
+    sizes = [
+        int(np.prod(quants.quant_shape_to_byte_shape(tensor.shape, type_)))
+        for tensor, type_ in zip(tensors, types, strict=True)
+    ]
+    for tensor, type_, size in zip(tensors, types, sizes, strict=True):
+        writer.add_tensor_info(tensor.name, tensor.shape, np.dtype(np.float32), size, type_)
+    # The writer would open a file by its name; this one has none yet.
+    writer.fout, writer.state = [file], WriterState.EMPTY
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()

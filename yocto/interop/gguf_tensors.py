@@ -20,8 +20,6 @@ from yocto.errors import CheckpointError, ExportError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Array = Any  # float32; NumPy is imported when weights are read
-
 _PARTS = "position", "norm", "mlp"
 _GPT2, _LLAMA = ("learned", "layernorm", "gelu"), ("rope", "rmsnorm", "swiglu")
 _HINT = (
@@ -39,7 +37,7 @@ class GGUFTensor:
     name: str
     shape: tuple[int, ...]
     exact: bool
-    read: Callable[[], Array]
+    read: Callable[[], NDArray[Any]]
 
 
 def architecture(config: GPTConfig) -> str:
