@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -79,3 +80,14 @@ def saved(
     """The checkpoint of a model, in a run of its own."""
     step = Run(folder / name).save(7, model, tokenizer, {}, documents, {})
     return Checkpoint.open(step)
+
+
+@cache
+def every_pair(pattern: str) -> BPETokenizer:
+    """A tokenizer that merges any two bytes of a piece, in no order: hardly a cut can be elsewhere
+    without other ids."""
+    single = [bytes([b]) for b in range(256)]
+    pairs = [(a, b) for a in single for b in single]
+    random.Random(5).shuffle(pairs)
+    vocab = {token: i for i, token in enumerate([*single, *(a + b for a, b in pairs)])}
+    return BPETokenizer(vocab, pairs, pattern, {"<|endoftext|>": len(vocab)})

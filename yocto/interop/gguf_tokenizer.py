@@ -61,9 +61,9 @@ class GGUFVocabulary:
         if self.pre != "gpt-4o":
             return []
         return [
-            "llama.cpp cuts by this pattern a little otherwise: before combining marks (in Hindi, "
-            "Arabic or decomposed accents), and not before a capital beyond ASCII in mid-word; "
-            "there its ids differ from yocto's"
+            "llama.cpp's way to cut by this pattern differs at combining marks (Hindi, Thai, accents "
+            "that stand alone) and at capitals in words with letters beyond ASCII (ÉCOLE): there "
+            "its ids are not yocto's"
         ]
 
 
