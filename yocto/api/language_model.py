@@ -48,7 +48,8 @@ class LanguageModel:
 
     documents: how many the model learnt from; with one, it never saw an end token. chat_template:
     how the model wants conversations written, where its checkpoint says so; of one that was opened
-    it is read when it is first needed.
+    it is read when it is first needed. end_ids: more ids that end a text. start_ids: those that
+    each text begins with.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class LanguageModel:
         tokenizer: BaseTokenizer,
         documents: int = 1,
         chat_template: TemplateFile | None = None,
+        end_ids: Iterable[int] = (),
+        start_ids: Sequence[int] = (),
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
@@ -65,7 +68,8 @@ class LanguageModel:
         self._checkpoint: Checkpoint | None = None
         self._special = frozenset(tokenizer.special_tokens.values())
         # A document, or the turn of a fine-tuned model.
-        ends = (tokenizer.end_id, tokenizer.special_tokens.get(END))
+        ends = (tokenizer.end_id, tokenizer.special_tokens.get(END), *end_ids)
+        self._start_ids = list(start_ids)
         self._end_ids = frozenset(id_ for id_ in ends if id_ is not None)
 
     @classmethod
@@ -87,7 +91,10 @@ class LanguageModel:
         tokenizer = checkpoint.load_tokenizer()
         model = checkpoint.load_model(pick_device(device))
         for_generation(model, quantize == "int8", progress or default_progress(), tokens)
-        lm = cls(model, tokenizer, checkpoint.documents)
+        lm = cls(
+            model, tokenizer, checkpoint.documents, end_ids=checkpoint.end_ids(),
+            start_ids=checkpoint.start_ids(tokenizer),
+        )  # fmt: skip
         lm._checkpoint = checkpoint
         return lm
 
@@ -115,7 +122,14 @@ class LanguageModel:
     def prompt_ids(self, prompt: str) -> list[int]:
         """The ids of a prompt, special tokens taken as text; an empty one starts a text."""
         if prompt:
-            return self.tokenizer.encode(prompt, allowed_special="none")
+            ids = self.tokenizer.encode(prompt, allowed_special="none")
+            if not ids:
+                raise TokenizerError("the prompt holds nothing that the tokenizer has an id for")
+            return [*self._start_ids, *ids]
+        if self._start_ids:
+            return list(self._start_ids)
+        if self.tokenizer.kind == "ids" and self.tokenizer.bos_id is not None:
+            return [self.tokenizer.bos_id]
         if self.end_id is not None:
             return [self.end_id]
         try:

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from yocto.tokenizer.base import BaseTokenizer
+from yocto.tokenizer.roles import END, ROLE, ROLE_TOKENS, Role, has_roles
 
-Role = Literal["system", "user", "assistant"]
-ROLE: dict[Role, str] = {
-    "system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>",
-}  # fmt: skip
-END = "<|end|>"
-ROLE_TOKENS = (*ROLE.values(), END)
+__all__ = [
+    "END", "ROLE", "ROLE_TOKENS", "Message", "Role", "RoleTemplate", "answer_start",
+    "conversation_ids", "has_roles",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,11 +26,6 @@ class Message:
 
     role: Role
     text: str
-
-
-def has_roles(tokenizer: BaseTokenizer) -> bool:
-    """Whether the tokenizer has the tokens that turns stand between."""
-    return all(token in tokenizer.special_tokens for token in ROLE_TOKENS)
 
 
 def conversation_ids(

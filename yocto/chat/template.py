@@ -8,6 +8,7 @@ from typing import Protocol
 from yocto.chat.roles import Message, RoleTemplate, has_roles
 from yocto.chat.text import TextTemplate
 from yocto.checkpoint.chat_template import TemplateFile
+from yocto.errors import ChatError
 from yocto.tokenizer.base import BaseTokenizer
 
 
@@ -37,6 +38,12 @@ def template_for(
 ) -> Template:
     """The template of a checkpoint: that of a file in it, else role tokens where its tokenizer has
     them, else lines of text. documents: how many the model learnt from."""
+    if tokenizer.kind == "ids":
+        raise ChatError(
+            "this model came without a tokenizer and works on ids: nobody can talk to it",
+            "Let it go on with ids, yocto sample --prompt '1 306', or import it anew with its "
+            "tokenizer beside it.",
+        )
     if file is not None:
         from yocto.chat.huggingface import HuggingFaceTemplate  # Jinja is loaded where it is needed
 

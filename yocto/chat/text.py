@@ -9,8 +9,7 @@ import regex
 from yocto.chat.roles import Message
 from yocto.errors import TokenizerError
 from yocto.tokenizer.base import BaseTokenizer
-
-USER, ASSISTANT = "User:", "Assistant:"
+from yocto.tokenizer.roles import ASSISTANT, USER
 
 # A turn's marker at the start of a line, whatever its case, with white space around it or what
 # shows as nothing in it.

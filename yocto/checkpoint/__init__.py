@@ -10,7 +10,24 @@ checkpoint is noticed.
 trainer.pt holds tensors and plain values and is read with weights_only=True: nothing runs on load.
 """
 
-from yocto.checkpoint.run import LOCK, Run, find_checkpoint, find_run, find_runs, list_runs
+from yocto.checkpoint.run import (
+    LOCK,
+    Run,
+    check_run_name,
+    find_checkpoint,
+    find_run,
+    find_runs,
+    list_runs,
+)
 from yocto.checkpoint.step import Checkpoint
 
-__all__ = ["LOCK", "Checkpoint", "Run", "find_checkpoint", "find_run", "find_runs", "list_runs"]
+__all__ = [
+    "LOCK",
+    "Checkpoint",
+    "Run",
+    "check_run_name",
+    "find_checkpoint",
+    "find_run",
+    "find_runs",
+    "list_runs",
+]

@@ -74,6 +74,18 @@ def _token(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def read_end_ids(folder: Path) -> frozenset[int]:
+    """The ids that a folder's generation_config.json ends a text at; none where it has no such
+    file. Raises CheckpointError for a file that can't be read."""
+    return _end_ids(folder / GENERATION)
+
+
+def adds_start(folder: Path) -> bool:
+    """Whether a text begins with what the tokenizer's file puts before it: tokenizer_config.json
+    may say no."""
+    return _table(folder / SETTINGS).get("add_bos_token") is not False
+
+
 def _end_ids(path: Path) -> frozenset[int]:
     value = _table(path).get("eos_token_id")
     values = value if isinstance(value, list) else [value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from yocto.checkpoint.step import FORMAT, TRAINER, VERSION, WEIGHTS, digest
 from yocto.config import nearest
-from yocto.errors import CheckpointError
+from yocto.errors import CheckpointError, RunError
 from yocto.utils.files import atomic_dir, remove, sha256_file, write_json, write_text
 
 if TYPE_CHECKING:
@@ -73,9 +73,14 @@ class Run:
         tokenizer: BaseTokenizer,
         train: dict[str, Any],
         documents: int,
-        trainer: dict[str, Any],
+        trainer: dict[str, Any] | None = None,
+        beside: Mapping[str, bytes] | None = None,
     ) -> Path:
-        """Write a checkpoint and let `latest` name it. A kill leaves the one before whole."""
+        """Write a checkpoint and let `latest` name it. A kill leaves the one before whole.
+
+        trainer: what training goes on with; None where none led here. beside: name -> content of
+        more files, such as a chat template.
+        """
         import torch
         from safetensors.torch import save_model
 
@@ -83,8 +88,11 @@ class Run:
         with atomic_dir(folder) as temporary, _full_disk(folder):
             save_model(model, str(temporary / WEIGHTS))
             tokenizer.save(temporary)
-            with (temporary / TRAINER).open("wb") as file:  # whose errors tell their reason
-                torch.save(trainer, file)
+            if trainer is not None:
+                with (temporary / TRAINER).open("wb") as file:  # whose errors tell their reason
+                    torch.save(trainer, file)
+            for name, data in (beside or {}).items():
+                (temporary / name).write_bytes(data)
             content = {
                 "format": FORMAT,
                 "version": VERSION,
@@ -167,6 +175,14 @@ def _full_disk(folder: Path) -> Iterator[None]:
             f"can't write {folder}: {' '.join(str(error).split())}",
             "Free some space, then go on with --resume auto; earlier steps are unharmed.",
         ) from error
+
+
+def check_run_name(name: str) -> None:
+    """Raise RunError for what can't be the name of a run's folder."""
+    if Path(name).name != name or name.startswith(".") or name in ("latest", "best"):
+        raise RunError(
+            f"{name!r} can't be a run's name", "Use a plain name: letters, digits, - and _."
+        )
 
 
 def find_runs(ckpt_dir: Path) -> list[Run]:

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
-from yocto.checkpoint.chat_template import TemplateFile, read_chat_template
-from yocto.config import GPTConfig
+from yocto.checkpoint.chat_template import (
+    TemplateFile,
+    adds_start,
+    read_chat_template,
+    read_end_ids,
+)
+from yocto.config import IMPORTED, GPTConfig
 from yocto.errors import CheckpointError, ConfigError
 from yocto.model.size import count_parameters
 from yocto.utils.files import check_version, read_json, sha256_file
@@ -105,6 +110,27 @@ class Checkpoint:
     def chat_template(self) -> TemplateFile | None:
         """How the model wants conversations written, where a file beside it says so."""
         return read_chat_template(self.path)
+
+    @property
+    def imported(self) -> bool:
+        """Whether it is another tool's model, which no training of ours led to."""
+        return self.train.get("mode") == IMPORTED
+
+    def end_ids(self) -> frozenset[int]:
+        """The ids that end a text, besides those that the tokenizer tells of."""
+        return read_end_ids(self.path)
+
+    def start_ids(self, tokenizer: BaseTokenizer) -> list[int]:
+        """The ids that each text begins with, such as Llama's <s>: only imported models learnt
+        from texts that were framed so."""
+        if not self.imported:
+            return []
+        if tokenizer.kind == "ids":  # who writes ids writes that one too
+            return []
+        framed = "frame" in vars(tokenizer) and adds_start(self.path)  # by its file, not its kind
+        before = tokenizer.frame[0] if framed else ()
+        special = tokenizer.special_tokens
+        return [special[token] for token in before if token in special]
 
     def load_model(self, device: torch.device | str = "cpu") -> GPT:
         """The model with its weights, ready to generate (in eval mode)."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from yocto.cli.page import Page, printable
 from yocto.cli.render import print_json, write
+from yocto.config import IMPORTED
 from yocto.utils.text import escaped
 
 if TYPE_CHECKING:
@@ -209,9 +210,16 @@ def _checkpoint(page: Page, found: CheckpointFacts) -> None:
     page.fact("weights", f"{_count(found.parameters, 'parameter')}")
     ids = f"{found.tokenizer}, {_count(found.tokenizer_vocab_size, 'id')}"
     page.fact("tokenizer", ids)
-    page.fact("learnt from", _count(found.documents, "document"))
-    page.title("Training")
-    page.fact("settings", ", ".join(f"{name} {value}" for name, value in found.training.items()))
+    if found.training.get("mode") == IMPORTED:
+        page.title("Imported")
+        page.fact("from", str(found.training.get("source")))
+        page.fact("as", str(found.training.get("architecture")))
+    else:
+        page.fact("learnt from", _count(found.documents, "document"))
+        page.title("Training")
+        page.fact(
+            "settings", ", ".join(f"{name} {value}" for name, value in found.training.items())
+        )
     page.title("Files")
     rows = [(_size(size), name) for name, size in found.files.items()]
     page.table(["size", "file"], rows)

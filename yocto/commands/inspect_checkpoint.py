@@ -17,8 +17,9 @@ from yocto.utils.progress import Progress
 
 # Of all settings those that tell one run from another.
 _TOLD = (
-    "mode", "preset", "data_dir", "batch_size", "gradient_accumulation_steps", "max_iters",
-    "learning_rate", "min_lr", "warmup_iters", "weight_decay", "dropout", "dtype", "seed",
+    "mode", "source", "architecture", "preset", "data_dir", "batch_size",
+    "gradient_accumulation_steps", "max_iters", "learning_rate", "min_lr", "warmup_iters",
+    "weight_decay", "dropout", "dtype", "seed",
 )  # fmt: skip
 
 

@@ -46,7 +46,10 @@ def run(config: PlotConfig, progress: Progress) -> Plotted:
         if curves.training or curves.validation:
             drawn.append(curves)
         else:
-            progress.notice(f"{name} has measured no {config.y} over {config.x} so far")
+            told = "was imported: nothing was measured of its training"
+            if not history.imported:
+                told = f"has measured no {config.y} over {config.x} so far"
+            progress.notice(f"{name} {told}")
     if not drawn:
         raise RunError(
             f"there is no {config.y} over {config.x} to draw",

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yocto.api import LanguageModel
-from yocto.chat.text import ASSISTANT, USER
 from yocto.checkpoint import find_checkpoint
 from yocto.commands import encode, prepare_char, train, train_tokenizer
 from yocto.config import (
@@ -23,6 +22,7 @@ from yocto.config import (
 )
 from yocto.dataset.tokens import load_split, read_meta
 from yocto.errors import ChatError, TokenizerError
+from yocto.tokenizer.roles import ASSISTANT, USER
 from yocto.training.runs import next_run_name
 from yocto.utils.progress import Progress
 from yocto.utils.text import duration

@@ -19,7 +19,7 @@ from yocto.config.commands import (
     TrainTokenizerConfig,
 )
 from yocto.config.finetune import CHAT, FinetuneConfig, idle_factors
-from yocto.config.interop import ExportConfig, ImportConfig
+from yocto.config.interop import IMPORTED, ExportConfig, ImportConfig
 from yocto.config.knobs import (
     Config,
     default_words,
@@ -41,6 +41,7 @@ __all__ = [
     "DEFAULT_TEXT",
     "END_OF_TEXT",
     "FAMILIES",
+    "IMPORTED",
     "BenchDecodeConfig",
     "BenchEncodeConfig",
     "BenchTokenizerConfig",

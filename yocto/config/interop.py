@@ -8,6 +8,8 @@ from typing import Literal
 from yocto.config.knobs import Config, knob, path_knob
 from yocto.errors import ConfigError
 
+IMPORTED = "import"  # the mode of a run that was not trained here
+
 # What the weights of each format may be kept as; the first one is the default.
 DTYPES: dict[str, tuple[str, ...]] = {
     "hf": ("float32", "bfloat16", "float16"),
@@ -45,7 +47,9 @@ class ExportConfig(Config):
         "hf", "A folder for Hugging Face's transformers, or a file for llama.cpp and ollama."
     )
     out_path: str | None = path_knob(
-        None, "The folder, or the file, to write.", default_text="exports/RUN-hf or exports/RUN.gguf"
+        None,
+        "The folder, or the file, to write.",
+        default_text="exports/RUN-hf or exports/RUN.gguf",
     )
     dtype: Literal["float32", "bfloat16", "float16", "q8_0"] | None = knob(
         None,

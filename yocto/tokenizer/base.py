@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 AllowedSpecial = str | Collection[str]
 
 # In the order in which one that opens a folder looks for them.
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "ids.json")
 CORPUS_FILE = "corpus.json"  # which text yocto trained the tokenizer on, for encode and train
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from yocto.errors import TokenizerError, TokenizerFileError
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.char import FORMAT, CharTokenizer
+from yocto.tokenizer.char_json import char_from_tokenizer_json
 from yocto.tokenizer.huggingface import bpe_from_gpt2_files, tokenizer_from_json
+from yocto.tokenizer.ids import IdsTokenizer
 from yocto.tokenizer.tiktoken import bpe_from_tiktoken
 from yocto.utils.files import read_json
 
@@ -25,7 +27,7 @@ def find_tokenizer(path: str | Path) -> Path | None:
     path = Path(path)
     if path.is_file():
         return path
-    for name in ("tokenizer.json", "tokenizer.model", "vocab.json"):
+    for name in ("tokenizer.json", "tokenizer.model", "vocab.json", "ids.json"):
         if (path / name).is_file():
             return path / name
     for ending in ("*.tiktoken", "*.model") if path.is_dir() else ():
@@ -63,6 +65,8 @@ def load_tokenizer(
     content = read_json(file, TokenizerFileError, _HINT)
     if isinstance(content, dict) and content.get("format") == FORMAT:
         return CharTokenizer.from_json(content, str(file))
+    if file.name == "ids.json":
+        return IdsTokenizer.from_json(content, str(file))
     merges = file.with_name("merges.txt")
     if file.name == "vocab.json" and merges.is_file():
         try:
@@ -70,6 +74,8 @@ def load_tokenizer(
         except UnicodeDecodeError as error:
             raise TokenizerFileError(f"{merges}: byte {error.start} is not UTF-8", _HINT) from error
         return bpe_from_gpt2_files(content, text, str(file), pattern or "gpt2")
+    if found := char_from_tokenizer_json(content, str(file)):
+        return found
     return _from_json(content, file)
 
 

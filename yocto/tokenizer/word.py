@@ -25,11 +25,11 @@ from yocto.tokenizer.special import (
 from yocto.utils.cuts import Cuts
 from yocto.utils.progress import Progress, SilentProgress
 
-_IN_WORD = r"[\p{L}\p{N}\p{M}_]"
-WORD = rf"{_IN_WORD}+(?:['’][\p{{L}}\p{{M}}]{_IN_WORD}*)*"
+IN_WORD = r"[\p{L}\p{N}\p{M}_]"
+WORD = rf"{IN_WORD}+(?:['’][\p{{L}}\p{{M}}]{IN_WORD}*)*"
 # The same rule as two steps of Hugging Face's pre-tokenizer: drop a space between two words, then
 # cut into words and single characters.
-BETWEEN_WORDS = rf"(?<={_IN_WORD}) (?={_IN_WORD})"
+BETWEEN_WORDS = rf"(?<={IN_WORD}) (?={IN_WORD})"
 PIECES = rf"{WORD}|[\s\S]"
 
 _WORD = regex.compile(WORD)

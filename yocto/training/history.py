@@ -19,7 +19,7 @@ from yocto.training.metrics import MetricsFile
 from yocto.utils.lock import holder
 from yocto.utils.progress import number
 
-Status = Literal["finished", "interrupted", "training", "no checkpoint", "damaged"]
+Status = Literal["finished", "interrupted", "training", "imported", "no checkpoint", "damaged"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,11 @@ class History:
     def settings(self) -> dict[str, Any]:
         """What the run was trained with; empty where no checkpoint tells."""
         return self.checkpoint.train if self.checkpoint else {}
+
+    @property
+    def imported(self) -> bool:
+        """Whether the run holds another tool's model, which nothing was measured of."""
+        return self.checkpoint is not None and self.checkpoint.imported
 
     @property
     def tokens_per_step(self) -> int | None:
@@ -166,6 +171,8 @@ def _status(history: History, lines: list[dict[str, Any]], trained_by: str | Non
         return "damaged"
     if history.checkpoint is None:
         return "no checkpoint"
+    if history.imported:
+        return "imported"
     step, goal = history.checkpoint.step, _count(history.settings.get("max_iters"))
     there = [line for line in lines if line["step"] == step and "val_loss" in line]
     at_end = (goal is not None and step >= goal) or any(x.get("whole_split") for x in there)

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from yocto.checkpoint import LOCK, Checkpoint, Run, find_runs
+from yocto.checkpoint import LOCK, Checkpoint, Run, check_run_name, find_runs
 from yocto.config import (
     CHAT,
     FinetuneConfig,
@@ -38,10 +38,7 @@ def new_run(config: LoopConfig, stem: str) -> Path:
     only with --overwrite."""
     ckpt_dir = Path(config.ckpt_dir)
     name = config.run_name or next_run_name(ckpt_dir, stem)
-    if Path(name).name != name or name.startswith(".") or name in ("latest", "best"):
-        raise RunError(
-            f"{name!r} can't be a run's name", "Use a plain name: letters, digits, - and _."
-        )
+    check_run_name(name)
     path = ckpt_dir / name
     if any(path.glob("step-*")) and not config.overwrite:
         raise RunError(
@@ -124,12 +121,25 @@ def find_resumed(config: LoopConfig, mode: str, progress: Progress) -> Run | Non
     ckpt_dir = Path(config.ckpt_dir)
     for run in find_runs(ckpt_dir):
         if config.run_name == run.name:
+            _check_trained(run)
             return run
         if config.run_name is None and _mode(run, progress) == mode:
             return run
     what = f"run {config.run_name!r}" if config.run_name else f"{mode} run"
     progress.notice(f"there is no {what} under {ckpt_dir} to resume; starting afresh")
     return None
+
+
+def _check_trained(run: Run) -> None:
+    """Raise a RunError for a run that no training led to: there is nothing to go on with."""
+    with suppress(CheckpointError):  # what is damaged is told where it is opened
+        if latest(run).imported:
+            name = shlex.quote(run.name)
+            raise RunError(
+                f"{run.name} was imported, not trained here: it has no training to go on with",
+                f"Teach it by conversations, yocto finetune --ckpt {name}, or train a model of "
+                f"your own under another --run-name.",
+            )
 
 
 def _mode(run: Run, progress: Progress) -> str | None:
