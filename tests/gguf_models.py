@@ -1,5 +1,6 @@
-"""Checkpoints of random models with tokenizers that yocto trains in a moment: for the GGUF tests."""
+"""Random models with tokenizers that yocto trains in a moment: for the tests of GGUF files."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 import random

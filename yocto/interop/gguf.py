@@ -14,11 +14,12 @@ from yocto.checkpoint import Checkpoint
 from yocto.checkpoint.chat_template import TemplateFile
 from yocto.config import GPTConfig
 from yocto.errors import ExportError
+from yocto.interop.chat_templates import chat_template
 from yocto.interop.gguf_tensors import GGUFTensor, architecture, gguf_tensors
 from yocto.interop.gguf_tokenizer import GGUFVocabulary, gguf_vocabulary
-from yocto.interop.jinja import ROLE_TOKENS, chat_template_source, has_role_tokens
 from yocto.interop.ollama import modelfile
 from yocto.tokenizer.base import BaseTokenizer
+from yocto.tokenizer.roles import END, has_roles
 from yocto.utils.files import atomic_file
 from yocto.utils.progress import Progress
 from yocto.utils.text import size_text
@@ -81,14 +82,17 @@ def write_gguf(checkpoint: Checkpoint, path: Path, dtype: str, progress: Progres
     assert dtype in DTYPES
     arch = architecture(checkpoint.model)
     tokenizer, template = checkpoint.load_tokenizer(), checkpoint.chat_template()
-    ends = _answer_ends(tokenizer, template)
-    vocabulary = gguf_vocabulary(tokenizer, checkpoint.model.vocab_size, next(iter(ends), None))
+    ends = _answer_ends(checkpoint, tokenizer, template)
+    vocabulary = gguf_vocabulary(
+        tokenizer, checkpoint.model.vocab_size, checkpoint.start_ids(tokenizer), ends
+    )
     writer = GGUFWriter(None, arch)
     _add_model(writer, checkpoint.model, arch, dtype)
     if name := _name(checkpoint):
         writer.add_name(name)
     _add_tokenizer(writer, vocabulary)
-    writer.add_chat_template(template.source if template else chat_template_source(tokenizer))
+    if source := template.source if template else chat_template(tokenizer):
+        writer.add_chat_template(source)
     tensors = list(gguf_tensors(checkpoint, arch))
     kinds = [_kind(tensor, dtype) for tensor in tensors]
     with atomic_file(path) as file:
@@ -116,13 +120,14 @@ def _check_installed() -> None:
         )
 
 
-def _answer_ends(tokenizer: BaseTokenizer, template: TemplateFile | None) -> list[int]:
-    """The ids of special tokens that end an answer, and not every text."""
-    if template is not None:
-        special = set(tokenizer.special_tokens.values())
-        return sorted((template.end_ids & special) - {tokenizer.end_id})
-    has_roles = has_role_tokens(tokenizer)
-    return [tokenizer.special_tokens[ROLE_TOKENS[-1]]] if has_roles else []
+def _answer_ends(
+    checkpoint: Checkpoint, tokenizer: BaseTokenizer, template: TemplateFile | None
+) -> list[int]:
+    """The ids of special tokens that end an answer or a text, besides the tokenizer's end token."""
+    found = checkpoint.end_ids() | (template.end_ids if template is not None else frozenset())
+    if template is None and has_roles(tokenizer):
+        found |= {tokenizer.special_tokens[END]}
+    return sorted((found & {*tokenizer.special_tokens.values()}) - {tokenizer.end_id})
 
 
 def _name(checkpoint: Checkpoint) -> str | None:
@@ -169,9 +174,9 @@ def _add_tokenizer(writer: GGUFWriter, vocabulary: GGUFVocabulary) -> None:
     writer.add_bos_token_id(vocabulary.bos)
     writer.add_eos_token_id(vocabulary.eos)
     writer.add_eot_token_id(vocabulary.eot)
-    # yocto begins no prompt with a token of its own, and ends none.
-    writer.add_add_bos_token(False)
+    writer.add_add_bos_token(vocabulary.begins)
     writer.add_add_eos_token(False)
+    writer.add_array("tokenizer.ggml.suppress_tokens", vocabulary.never)
 
 
 def _kind(tensor: GGUFTensor, dtype: str) -> str:

@@ -6,7 +6,7 @@ that name come the regex and whether a piece that is a token as a whole is taken
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from yocto.errors import ExportError
@@ -45,7 +45,8 @@ class GGUFVocabulary:
     """What tokenizer.ggml.* says.
 
     tokens and types: one for each id that the model knows. merges: "left right", in visible bytes.
-    bos, eos, eot: ids; eot ends an answer.
+    bos, eos, eot: ids; eot ends an answer. begins: whether every text begins with bos. never: ids
+    that yocto lets no model say, nor does llama.cpp: other special tokens, and what fills up.
     """
 
     pre: str
@@ -55,34 +56,38 @@ class GGUFVocabulary:
     bos: int
     eos: int
     eot: int
+    begins: bool
+    never: list[int]
 
     def notes(self) -> list[str]:
         """What the reader of a summary should know."""
         if self.pre != "gpt-4o":
             return []
         return [
-            "llama.cpp's way to cut by this pattern differs at combining marks (Hindi, Thai, accents "
-            "that stand alone) and at capitals in words with letters beyond ASCII (ÉCOLE): there "
-            "its ids are not yocto's"
+            "llama.cpp cuts by this pattern otherwise at combining marks (Hindi, Thai, accents that "
+            "stand alone) and at capitals in words with letters beyond ASCII (ÉCOLE): there its "
+            "ids are not yocto's"
         ]
 
 
 def gguf_vocabulary(
-    tokenizer: BaseTokenizer, size: int, answer_end: int | None = None
+    tokenizer: BaseTokenizer, size: int, start: Sequence[int] = (), ends: Sequence[int] = ()
 ) -> GGUFVocabulary:
-    """The tokenizer of a model that knows `size` ids. answer_end: the id that ends an answer, where
-    that is another than what ends a text.
+    """The tokenizer of a model that knows `size` ids. start: what every text begins with. ends: ids
+    that end a text or an answer, besides the tokenizer's end token.
 
     Raises ExportError where llama.cpp would cut or merge a text otherwise.
     """
     bpe = _known(tokenizer)
-    end = bpe.end_id
-    if end is None:
+    stops = [i for i in (bpe.end_id, *ends) if i is not None]
+    if not stops:
         raise ExportError(
             "the tokenizer has no special token that ends a text, and llama.cpp would take token "
             "11 for one",
             "Train a tokenizer with one, and a model with it: yocto train-tokenizer",
         )
+    if len(start) > 1:
+        raise ExportError("texts of this model begin with several tokens, llama.cpp's with one")
     if not bpe.merges:
         raise ExportError("the tokenizer has no merges, and llama.cpp needs some", _TRAIN)
     tokens, types = _tokens(bpe, size)
@@ -93,9 +98,11 @@ def gguf_vocabulary(
         tokens=tokens,
         types=types,
         merges=[f"{to_visible(left)} {to_visible(right)}" for left, right in merges],
-        bos=end if bpe.bos_id is None else bpe.bos_id,
-        eos=end,
-        eot=end if answer_end is None else answer_end,
+        bos=[*start, stops[0]][0],  # in yocto what ends a text begins the next one
+        eos=stops[0],
+        eot=stops[:2][-1],
+        begins=bool(start),
+        never=[i for i, type_ in enumerate(types) if type_ != NORMAL and i not in stops],
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from yocto.interop.jinja import has_role_tokens
 from yocto.tokenizer.base import BaseTokenizer
+from yocto.tokenizer.roles import END, ROLE, has_roles
 
 # A text goes on; ollama's own default would guess at a chat.
 _PROMPT = "{{ .Prompt }}"
@@ -26,7 +26,7 @@ def modelfile(
     Jinja template that is not yocto's: ollama looks it up among those that it knows.
     """
     lines = [f"FROM ./{file}"]
-    if has_role_tokens(tokenizer) and not own_template:
+    if has_roles(tokenizer) and not own_template:
         lines.append(f'TEMPLATE """{_roles(tokenizer)}"""')
     elif not own_template:
         lines.append(f'TEMPLATE """{_PROMPT}"""')
@@ -40,11 +40,11 @@ def modelfile(
 
 def _roles(tokenizer: BaseTokenizer) -> str:
     """Go's template for turns between role tokens. The system prompt is a message, too."""
-    turns = "".join(
-        f'{{{{ {word} eq .Role "{role}" }}}}<|{role}|>{{{{ .Content }}}}<|end|>'
-        for word, role in (("if", "system"), ("else if", "user"), ("else if", "assistant"))
+    turns = "{{ else ".join(
+        f'if eq .Role "{role}" }}}}{token}{{{{ .Content }}}}{END}' for role, token in ROLE.items()
     )
     begin = tokenizer.end_token or ""
     if "{{" in begin or '"' in begin:
         begin = f"{{{{ {json.dumps(begin)} }}}}"
-    return f"{begin}{{{{ range .Messages }}}}{turns}{{{{ end }}}}{{{{ end }}}}<|assistant|>"
+    start = ROLE["assistant"]
+    return f"{begin}{{{{ range .Messages }}}}{{{{ {turns}{{{{ end }}}}{{{{ end }}}}{start}"
