@@ -138,10 +138,10 @@ SHAPES = [
     {"family": "qwen3", "n_kv_head": 2, "head_size": 32, "tie_weights": True, "norm_eps": 1e-5},
     {"family": "qwen3", "rope_base": 1000000.0, "rope_scaling": "linear:2"},
 ]
-SEEDS = [4, 3, 3, 3, 3, 3, 3, 3, 3]
+SEEDS = [57, 3, 3, 3, 3, 3, 3, 3, 3]
 
 
-@pytest.mark.parametrize(("shape", "seed"), zip(SHAPES, SEEDS, strict=True), ids=str)
+@pytest.mark.parametrize(("shape", "seed"), [*zip(SHAPES, SEEDS, strict=True)], ids=str)
 def test_logits_and_64_greedy_tokens_of_float32_are_the_same(shape, seed, tmp_path):
     tokenizer = trained("qwen2")
     model = random_model(tokenizer, seed, **shape)

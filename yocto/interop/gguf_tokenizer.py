@@ -64,9 +64,9 @@ class GGUFVocabulary:
         if self.pre != "gpt-4o":
             return []
         return [
-            "llama.cpp cuts by this pattern otherwise at combining marks (Hindi, Thai, accents that "
-            "stand alone) and at capitals in words with letters beyond ASCII (ÉCOLE): there its "
-            "ids are not yocto's"
+            "llama.cpp cuts by this pattern otherwise at combining marks (Hindi, Thai, lone "
+            "accents) and at capitals in words with letters beyond ASCII (ÉCOLE): there its ids "
+            "are not yocto's"
         ]
 
 
