@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gguf_models import random_model, saved, trained
+from safetensors.torch import load_file, save_file
 
 from yocto.checkpoint import Checkpoint
 from yocto.errors import CheckpointError, ExportError
@@ -236,6 +237,10 @@ def test_a_template_beside_the_weights_goes_along(tmp_path):
     assert value(reader, "tokenizer.ggml.eot_token_id") == tokenizer.special_tokens["<|user|>"]
     assert "TEMPLATE" not in told.modelfile  # ollama reads the one in the file
     assert 'PARAMETER stop "<|user|>"' in told.modelfile
+    (checkpoint.path / "generation_config.json").write_text('{"eos_token_id": 999999}')
+    write_gguf(checkpoint, tmp_path / "own.gguf", "float16", SilentProgress())
+    reader = gguf.GGUFReader(told.path)
+    assert value(reader, "tokenizer.ggml.eot_token_id") == tokenizer.end_id
 
 
 @pytest.mark.parametrize("name", ["my-phi-3", "Phi3", "modern-bert-x"])
@@ -293,9 +298,15 @@ def test_without_the_package_the_error_says_what_to_install(tmp_path, monkeypatc
 def test_weights_that_do_not_fit_their_config_are_told(tmp_path):
     tokenizer = trained("qwen2")
     checkpoint = saved(tmp_path, random_model(tokenizer, family="llama"), tokenizer)
-    other = Checkpoint(**{**vars(checkpoint), "model": random_model(tokenizer, n_head=8).config})
-    with pytest.raises(CheckpointError):
+    other = Checkpoint(**{**vars(checkpoint), "model": random_model(tokenizer, n_layer=1).config})
+    with pytest.raises(CheckpointError, match="tells of"):
         write_gguf(other, tmp_path / "m.gguf", "float32", SilentProgress())
+    file = checkpoint.path / "model.safetensors"
+    tensors = load_file(file)
+    name = "blocks.1.mlp.up_proj.weight"
+    save_file({**tensors, name: tensors[name].T.contiguous()}, file)
+    with pytest.raises(CheckpointError, match=name):
+        write_gguf(checkpoint, tmp_path / "m.gguf", "float32", SilentProgress())
 
 
 def test_progress_counts_the_bytes_of_the_weights(tmp_path):

@@ -123,11 +123,11 @@ def _check_installed() -> None:
 def _answer_ends(
     checkpoint: Checkpoint, tokenizer: BaseTokenizer, template: TemplateFile | None
 ) -> list[int]:
-    """The ids of special tokens that end an answer or a text, besides the tokenizer's end token."""
+    """The ids that end an answer or a text, besides the tokenizer's end token."""
     found = checkpoint.end_ids() | (template.end_ids if template is not None else frozenset())
     if template is None and has_roles(tokenizer):
         found |= {tokenizer.special_tokens[END]}
-    return sorted((found & {*tokenizer.special_tokens.values()}) - {tokenizer.end_id})
+    return sorted(i for i in found - {tokenizer.end_id} if i < checkpoint.model.vocab_size)
 
 
 def _name(checkpoint: Checkpoint) -> str | None:
