@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from yocto.interop import gguf as gguf_module
 from yocto.interop.chat_templates import chat_template
 from yocto.interop.gguf import write_gguf
 from yocto.tokenizer.roles import ROLE_TOKENS
-from yocto.utils.progress import SilentProgress
+from yocto.utils.progress import SilentProgress, SilentTask
 
 gguf = pytest.importorskip("gguf")
 
@@ -312,12 +313,19 @@ def test_weights_that_do_not_fit_their_config_are_told(tmp_path):
 def test_progress_counts_the_bytes_of_the_weights(tmp_path):
     tokenizer = trained("qwen2")
     checkpoint = saved(tmp_path, random_model(tokenizer, family="llama"), tokenizer)
-    counted = []
+    counted: list[int] = []
 
-    class Counting(SilentProgress):
+    class Counting(SilentTask):
+        def advance(self, amount: int = 1) -> None:
+            counted.append(amount)
+
+    class Told(SilentProgress):
+        @contextmanager
         def task(self, description, total, unit, done=0):
-            counted.append(total)
-            return super().task(description, total, unit, done)
+            counted.append(-total)
+            yield Counting()
 
-    told = write_gguf(checkpoint, tmp_path / "m.gguf", "float32", Counting())
-    assert told.bytes == Path(told.path).stat().st_size > counted[0] > 0.8 * told.bytes
+    told = write_gguf(checkpoint, tmp_path / "m.gguf", "float32", Told())
+    assert told.bytes == Path(told.path).stat().st_size > -counted[0] > 0.8 * told.bytes
+    assert sum(counted) == 0
+    assert len(counted) == told.tensors + 1

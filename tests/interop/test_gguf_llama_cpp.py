@@ -21,6 +21,7 @@ from gguf_models import MARKED, TEXTS, every_pair, random_model, saved, trained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from yocto.chat.roles import Message, RoleTemplate
 from yocto.checkpoint import Checkpoint
 from yocto.interop.gguf import write_gguf
 from yocto.tokenizer.base import BaseTokenizer
@@ -181,3 +182,30 @@ def test_smaller_weights_give_nearly_the_same_logits(family, dtype, tolerance, t
         ours = model(torch.tensor([ids]))[0]
     difference = torch.from_numpy(theirs.scores[: len(ids)]) - ours
     assert difference.std() < tolerance * ours.std()
+
+
+def test_the_chat_template_in_the_file_gives_the_ids_of_yoctos_chat(tmp_path):
+    from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+    tokenizer = trained("llama3", 900, *ROLE_TOKENS)
+    theirs = vocabulary(tmp_path, tokenizer)
+    end = tokenizer.end_token
+    template = theirs.metadata["tokenizer.chat_template"]
+    written = Jinja2ChatFormatter(template=template, eos_token=end, bos_token=end)
+    for messages in (
+        [Message("user", "Hi")],
+        [Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", " Yes?\n"),
+         Message("user", "Who are you?")],
+    ):  # fmt: skip
+        turns = [{"role": m.role, "content": m.text} for m in messages]
+        prompt = written(messages=turns).prompt
+        ids = theirs.tokenize(prompt.encode(), add_bos=False, special=True)
+        assert ids == RoleTemplate(tokenizer).prompt_ids(messages)
+
+
+def test_a_text_begins_with_the_token_that_an_imported_model_wants(tmp_path, monkeypatch):
+    tokenizer = trained("llama3", 600, "<|start|>")
+    start = tokenizer.special_tokens["<|start|>"]
+    monkeypatch.setattr(Checkpoint, "start_ids", lambda *_: [start])
+    theirs = vocabulary(tmp_path, tokenizer)
+    assert theirs.tokenize(b"ab", add_bos=True) == [start, *tokenizer.encode("ab")]

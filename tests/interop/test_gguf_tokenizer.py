@@ -70,10 +70,10 @@ def test_tokens_out_of_reach_choose_between_the_names_of_one_pattern():
     assert gguf_vocabulary(made(), 260).pre == "smaug-bpe"
     assert gguf_vocabulary(made(ignore_merges=True), 260).pre == "llama-bpe"
     assert gguf_vocabulary(made("gpt2"), 260).pre == "gpt-2"
-    # To be taken whole it would have to be a piece.
+    # "a b" is out of reach too, but no piece of a text: nobody would take it whole.
     apart = BPETokenizer(
-        {**byte_vocab(), b"b ": 256, b"a ": 257, b"a b": 258},
-        [(b"b", b" "), (b"a", b" "), (b"a ", b"b")], "llama3", {"<|e|>": 259},
+        {**byte_vocab(), b" b": 256, b"a ": 257, b"a b": 258},
+        [(b" ", b"b"), (b"a", b" "), (b"a ", b"b")], "llama3", {"<|e|>": 259},
     )  # fmt: skip
     assert gguf_vocabulary(apart, 260).pre == "llama-bpe"
 
