@@ -16,6 +16,7 @@ from yocto.config import (
     BenchTrainConfig,
     Config,
     EncodeConfig,
+    ExportConfig,
     FinetuneConfig,
     GPTConfig,
     ModelConfig,
@@ -274,7 +275,14 @@ def configurations(cls: type[Config]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 # Those whose settings may not go together.
-PICKY = (GPTConfig, TrainTokenizerConfig, EncodeConfig, BenchTrainConfig, FinetuneConfig)
+PICKY = (
+    GPTConfig,
+    TrainTokenizerConfig,
+    EncodeConfig,
+    BenchTrainConfig,
+    FinetuneConfig,
+    ExportConfig,
+)
 
 
 @pytest.mark.parametrize("cls", [c for c in CLASSES if c not in PICKY])
@@ -529,3 +537,19 @@ def test_tokenizer_knobs_that_do_not_go_together_are_refused(knobs, fault):
 def test_other_kinds_may_have_small_vocabularies():
     assert TrainTokenizerConfig(kind="word", vocab_size=5).vocab_size == 5
     assert TrainTokenizerConfig(vocab_size=5, num_merges=3).num_merges == 3
+
+
+# ------------------------------------------------------------------------------------- exporting
+
+
+@pytest.mark.parametrize(("format", "weights"), [("hf", "float32"), ("gguf", "float16")])
+def test_each_format_has_its_own_type_of_weights(format, weights):
+    assert ExportConfig(format=format).weights == weights
+    assert ExportConfig(format=format, dtype="float32").weights == "float32"
+
+
+@pytest.mark.parametrize(("format", "dtype"), [("hf", "q8_0"), ("gguf", "bfloat16")])
+def test_a_type_of_weights_that_a_format_has_not_is_refused(format, dtype):
+    with pytest.raises(ConfigError, match=f"format {format} keeps no weights as {dtype}") as caught:
+        ExportConfig(format=format, dtype=dtype)
+    assert "float32" in caught.value.hint

@@ -50,11 +50,19 @@ def read_config(folder: Path) -> Source:
     """Read a folder's config.json. Raises CheckpointError, which names the key that can't be."""
     path = folder / "config.json"
     if not path.is_file():
-        what = "has no config.json" if folder.is_dir() else "is no folder"
-        raise CheckpointError(f"{folder} {what}", HINT)
+        if folder.is_dir():
+            raise CheckpointError(f"{folder} has no config.json", HINT)
+        raise CheckpointError(
+            f"{folder} is no folder",
+            f"To fetch a model of that name: hf download {folder} --local-dir FOLDER",
+        )
     content = read_json(path, CheckpointError, HINT)
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds no table", HINT)
+    if "format" in content and "architectures" not in content:
+        raise CheckpointError(
+            f"{folder} is a checkpoint of yocto's own", f"It needs no import: --ckpt {folder}"
+        )
     return _Reader(content, path).source()
 
 

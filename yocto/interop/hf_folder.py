@@ -144,7 +144,7 @@ def _generation(checkpoint: Checkpoint, tokenizer: BaseTokenizer) -> dict[str, A
     ends = _ends(checkpoint, tokenizer)
     special = {*tokenizer.special_tokens.values()}
     special -= {tokenizer.end_id, tokenizer.special_tokens.get(END)}
-    banned = sorted(special) + [*range(tokenizer.vocab_size, checkpoint.model.vocab_size)]
+    banned = [*sorted(special), *range(tokenizer.vocab_size, checkpoint.model.vocab_size)]
     suppressed = {"suppress_tokens": banned} if 0 < len(banned) <= _MOST_BANNED else {}
     return {**{k: v for k, v in ends.items() if v is not None}, **suppressed}
 

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from yocto.errors import CheckpointError
 from yocto.interop.families import HEAD, Family, Shape, Tensor
 from yocto.interop.hf_config import HINT, Source
-from yocto.model.gpt import GPT
+from yocto.model.gpt import GPT, rope_tables
 from yocto.utils.files import read_json
 from yocto.utils.progress import Progress
 
@@ -70,8 +70,12 @@ class HFWeights:
         wanted = list(self.family.tensors(config, source.attention_bias, source.mlp_bias))
         self._check(wanted, shapes, bool(config.tie_weights))
         model = model.to_empty(device="cpu")
+        # What is no weight, or is one twice, came from nowhere.
         if config.tie_weights:
             model.lm_head.weight = model.wte.weight
+        if config.position == "rope":
+            for name, table in zip(("cos", "sin"), rope_tables(config), strict=True):
+                model.get_buffer(name).copy_(table)
         self._fill(model, wanted, progress)
         return model.eval()
 

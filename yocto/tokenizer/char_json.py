@@ -57,7 +57,7 @@ def char_from_tokenizer_json(content: Any, path: str) -> CharTokenizer | None:
         return None
     for normalize, lowercase in itertools.product(_FORMS, (False, True)):
         if content.get("normalizer") == _normalizer(normalize, lowercase):
-            texts = [token.get("content") for token in added if isinstance(token, dict)]
+            texts = [str(token.get("content")) for token in added if isinstance(token, dict)]
             characters = [character for character in vocab if character not in texts]
             if list(vocab.values()) != list(range(len(vocab))) or list(vocab) != [
                 *characters, *texts
