@@ -7,7 +7,8 @@ YoctoError                 what went wrong, and what to do next
 │   └── TokenizerFileError a tokenizer file that can't be read
 ├── CheckpointError        a checkpoint that is missing, damaged or newer than this yocto
 ├── RunError               a training run that can't start or go on
-└── ChatError              a message that can't be answered
+├── ChatError              a message that can't be answered
+└── ExportError            a model that another program's format can't say
 """
 
 from __future__ import annotations
@@ -66,3 +67,7 @@ class RunError(YoctoError):
 
 class ChatError(YoctoError):
     """A message that can't be answered."""
+
+
+class ExportError(YoctoError):
+    """A model, or a tokenizer, that another program's format can't say."""
