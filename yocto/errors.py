@@ -7,6 +7,7 @@ YoctoError                 what went wrong, and what to do next
 │   └── TokenizerFileError a tokenizer file that can't be read
 ├── CheckpointError        a checkpoint that is missing, damaged or newer than this yocto
 ├── RunError               a training run that can't start or go on
+├── ClusterError           machines that can't be reached, or are lost
 └── ChatError              a message that can't be answered
 """
 
@@ -62,6 +63,10 @@ class CheckpointError(YoctoError):
 
 class RunError(YoctoError):
     """A training run that can't start or go on."""
+
+
+class ClusterError(YoctoError):
+    """Machines that can't be reached, don't fit together, or are lost."""
 
 
 class ChatError(YoctoError):
