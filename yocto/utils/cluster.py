@@ -27,6 +27,12 @@ from yocto.utils.progress import Progress
 _REACH = 5.0  # seconds that a cluster has to answer
 _CLIENT_PORT = 10001  # of ray://, where none is named
 _START = "On its first machine: ray start --head; or --address local starts Ray on this one."
+# What Ray is told before it is loaded: nothing on the terminal, no figures to its makers, and where
+# something else listens at the address, an error after seconds, not after half a minute.
+_QUIET = {
+    "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_NUM_REDIS_GET_RETRIES": "5",
+}  # fmt: skip
 _made: dict[str, Any] = {}  # in a worker: what was made of the last thing that is shared
 
 
@@ -78,6 +84,8 @@ def connected(address: str, workers: int | None, progress: Progress) -> Iterator
     """
     if find_spec("ray") is None:
         raise ClusterError("ray is not installed", "Install it: pip install 'yocto[cluster]'")
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     import ray
 
     own = not ray.is_initialized()  # a notebook may have connected already
@@ -105,7 +113,6 @@ def connected(address: str, workers: int | None, progress: Progress) -> Iterator
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Nothing on the terminal, and the signals as they were: Ray takes SIGTERM for itself."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     is_main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
