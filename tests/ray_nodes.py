@@ -35,6 +35,17 @@ class Nodes:
         self.workers.remove(node)
         self._cluster.remove_node(node, allow_graceful=False)
 
+    def kill_a_busy_one(self) -> None:
+        """The same to a node on which a task runs."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            parents = {parent_of(pid) for pid in busy_workers()}
+            for node in self.workers:
+                if node.all_processes["raylet"][0].process.pid in parents:
+                    self.kill(node)
+                    return
+        raise AssertionError("no node works")
+
     def kill_workers(self) -> int:
         """SIGKILL to all processes that run a task now; waits for the first one. How many."""
         deadline = time.monotonic() + 20
@@ -44,6 +55,14 @@ class Nodes:
                     os.kill(pid, signal.SIGKILL)
                 return len(pids)
         raise AssertionError("no worker works")
+
+
+def parent_of(pid: int) -> int:
+    """The process that started this one; 0 where it has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def busy_workers() -> Iterator[int]:

@@ -165,6 +165,7 @@ def _encode(
     saved = time.monotonic()
     failures: list[YoctoError] = []
     with ExitStack() as held:
+        held.callback(documents.close)
 
         def save() -> None:
             nonlocal saved
