@@ -197,6 +197,7 @@ def test_what_dies_in_the_middle_is_done_by_the_others(
     assert there == encoded(tmp_path / "here", **knobs)
 
 
+@pytest.mark.slow
 def test_where_all_nodes_die_another_engine_goes_on(
     tmp_path, tokenizer, on_ray, ray_nodes: Nodes, monkeypatch
 ):

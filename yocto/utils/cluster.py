@@ -27,12 +27,13 @@ from yocto.utils.progress import Progress
 _REACH = 5.0  # seconds that a cluster has to answer
 _CLIENT_PORT = 10001  # of ray://, where none is named
 _START = "On its first machine: ray start --head; or --address local starts Ray on this one."
-# What Ray is told before it is loaded: nothing on the terminal, no figures to its makers, and where
-# something else listens at the address, an error after seconds, not after half a minute.
-_QUIET = {
-    "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_NUM_REDIS_GET_RETRIES": "5",
-}  # fmt: skip
+_REFUSED = (
+    "HOST:PORT has to be a cluster that this machine belongs to (ray start --address HOST:PORT), of "
+    "the same Ray, with the same token (RAY_AUTH_TOKEN) if it asks for one."
+)
+# What Ray is told before it is loaded: no figures to its makers, and an error after seconds, not
+# after half a minute, where something else listens at the address.
+_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_NUM_REDIS_GET_RETRIES": "5"}
 _made: dict[str, Any] = {}  # in a worker: what was made of the last thing that is shared
 
 
@@ -84,7 +85,7 @@ def connected(address: str, workers: int | None, progress: Progress) -> Iterator
     """
     if find_spec("ray") is None:
         raise ClusterError("ray is not installed", "Install it: pip install 'yocto[cluster]'")
-    for name, value in _QUIET.items():
+    for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     import ray
 
@@ -139,7 +140,8 @@ def _connect(address: str, workers: int | None) -> None:
         what = str(error).strip().splitlines()
         told = what[0] if what else type(error).__name__
         where = "on this machine" if address in ("auto", "local") else f"at {address}"
-        raise ClusterError(f"there is no Ray cluster {where}: {told}", _START) from error
+        hint = _START if address in ("auto", "local") else _REFUSED
+        raise ClusterError(f"there is no Ray cluster {where}: {told}", hint) from error
 
 
 def _check_answers(address: str) -> None:
