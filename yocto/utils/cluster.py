@@ -28,8 +28,8 @@ _REACH = 5.0  # seconds that a cluster has to answer
 _CLIENT_PORT = 10001  # of ray://, where none is named
 _START = "On its first machine: ray start --head; or --address local starts Ray on this one."
 _REFUSED = (
-    "HOST:PORT has to be a cluster that this machine belongs to (ray start --address HOST:PORT), of "
-    "the same Ray, with the same token (RAY_AUTH_TOKEN) if it asks for one."
+    "HOST:PORT has to be a cluster that this machine belongs to (ray start --address HOST:PORT), "
+    "of the same Ray, with the same token (RAY_AUTH_TOKEN) if it asks for one."
 )
 # What Ray is told before it is loaded: no figures to its makers, and an error after seconds, not
 # after half a minute, where something else listens at the address.
