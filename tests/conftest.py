@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import ray_nodes as nodes
 import tiny
 import torch
 from typer.testing import CliRunner, Result
@@ -116,6 +118,13 @@ def _train(project: Project) -> None:
         mode=project.mode, data_dir=str(project.data), ckpt_dir=str(project.checkpoints), **SHAPE
     )
     train.run(config, SilentProgress())
+
+
+@pytest.fixture(scope="module")
+def ray_nodes() -> Iterator[nodes.Nodes]:
+    """A Ray cluster of two nodes with a processor each. What is killed has to be added again."""
+    with nodes.two_nodes() as found:
+        yield found
 
 
 @pytest.fixture(params=["char", "token"])

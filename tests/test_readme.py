@@ -8,6 +8,7 @@ import subprocess
 from contextlib import redirect_stdout
 from dataclasses import replace
 from hashlib import sha256
+from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -95,6 +96,8 @@ def in_miniature(line: str) -> list[str]:
     shape = dict(SHAPE)
     if "--minutes" in arguments:
         del shape["max_iters"]
+    if "ray" in arguments:  # no cluster but this machine
+        arguments += ["--address", "local", "--workers", "1"]
     small = {
         "train": flags_of(shape),
         "finetune": ["--epochs", "4", "--batch-size", "1"],
@@ -166,6 +169,8 @@ def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yoct
     (tmp_path / "prompts.txt").write_text("the river\nthe road\n", encoding="utf-8")
     lines = shown_commands()
     assert len(lines) > 25
+    if find_spec("ray") is None:
+        lines = [line for line in lines if "--engine ray" not in line]
     for line in lines:
         result = yocto(*in_miniature(line), input="Who?\n/exit\n")
         assert result.exit_code == 0, f"{line}: {result.output}{result.stderr}"

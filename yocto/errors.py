@@ -8,6 +8,7 @@ YoctoError                 what went wrong, and what to do next
 ├── CheckpointError        a checkpoint that is missing, damaged or newer than this yocto
 ├── RunError               a training run that can't start or go on
 ├── ChatError              a message that can't be answered
+├── ClusterError           machines that can't be reached, or are lost
 └── ExportError            a model that another program's format can't say
 """
 
@@ -63,6 +64,10 @@ class CheckpointError(YoctoError):
 
 class RunError(YoctoError):
     """A training run that can't start or go on."""
+
+
+class ClusterError(YoctoError):
+    """Machines that can't be reached, don't fit together, or are lost."""
 
 
 class ChatError(YoctoError):

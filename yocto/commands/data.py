@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from yocto.config import TextConfig
+from yocto.config import EncodeConfig, TextConfig, TrainTokenizerConfig
 from yocto.dataset.documents import Documents, Texts, open_texts
 from yocto.dataset.encode import Target, TokenMaker, write_dataset
 from yocto.dataset.sources import find_text
@@ -24,6 +24,9 @@ from yocto.tokenizer.store import find_tokenizer, load_tokenizer
 from yocto.utils.files import making, read_json, write_json
 from yocto.utils.lock import Held, exclusive
 from yocto.utils.progress import Progress
+
+if TYPE_CHECKING:
+    from yocto.utils.cluster import Cluster
 
 OUTPUTS = ("train.bin", "val.bin", "meta.json", CORPUS_FILE, *TOKENIZER_FILES)
 
@@ -51,6 +54,20 @@ def check_outputs(folder: Path, texts: Texts | None, kind: str, progress: Progre
         return
     if old != kind:
         progress.notice(f"the {old} tokenizer in {folder} makes room for the {kind} one")
+
+
+@contextmanager
+def cluster_of(
+    config: EncodeConfig | TrainTokenizerConfig, progress: Progress
+) -> Iterator[Cluster | None]:
+    """The cluster that the user wants the work done on; None: this machine does it."""
+    if config.engine == "local":
+        yield None
+        return
+    from yocto.utils.cluster import connected
+
+    with connected(config.address, config.workers, progress) as cluster:
+        yield cluster
 
 
 @contextmanager
@@ -140,8 +157,9 @@ def encode_texts(
     tokenizer: BaseTokenizer,
     target: Target,
     progress: Progress,
+    cluster: Cluster | None = None,
 ) -> Meta:
-    """Write the token files of texts."""
+    """Write the token files of texts. cluster: encodes them, if there is one."""
     c = texts.config
     read = {name: getattr(c, name) for name in ("text_format", "text_key", "text_column", "errors")}
     with read_twice(texts):
@@ -151,7 +169,7 @@ def encode_texts(
             "file_bytes": texts.size,
         }  # fmt: skip
         target = replace(target, settings=settings, inputs=texts.identity())
-        return encode_documents(texts, tokenizer, target, progress)
+        return encode_documents(texts, tokenizer, target, progress, cluster)
 
 
 @contextmanager
@@ -169,15 +187,25 @@ def read_twice(texts: Texts) -> Iterator[None]:
 
 
 def encode_documents(
-    documents: Documents, tokenizer: BaseTokenizer, target: Target, progress: Progress
+    documents: Documents,
+    tokenizer: BaseTokenizer,
+    target: Target,
+    progress: Progress,
+    cluster: Cluster | None = None,
 ) -> Meta:
     """Write the token files of documents; the tokenizer's encode goes to the dataset's writer."""
-    tokenizer.expect(documents.size, progress.say)
     maker = TokenMaker(
         tokenizer.encode_documents, tokenizer.vocab_size, tokenizer.end_id, tokenizer.sha256,
         tokenizer.unk_id,
     )  # fmt: skip
-    if tokenizer.parallel == "processes" and documents.size >= processes.WORTH:
+    if cluster is not None:
+        from yocto.tokenizer.remote import encoding_cluster
+
+        pool = partial(encoding_cluster, tokenizer, cluster, documents.size, progress)
+        return write_dataset(documents, replace(maker, pool=pool), target, progress)
+    tokenizer.expect(documents.size, progress.say)
+    in_processes = tokenizer.parallel == "processes" and documents.size >= processes.WORTH
+    if in_processes and target.workers > 1:
         maker = replace(maker, pool=partial(processes.encoding_processes, tokenizer))
     elif tokenizer.parallel != "threads":
         target = replace(target, workers=1)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from yocto.commands.data import (
     check_outputs,
+    cluster_of,
     data_dir_flag,
     encode_documents,
     encode_texts,
@@ -28,6 +29,9 @@ from yocto.tokenizer.store import find_tokenizer, load_tokenizer
 from yocto.utils.cores import available_cores
 from yocto.utils.progress import Progress
 from yocto.utils.text import duration
+
+if TYPE_CHECKING:
+    from yocto.utils.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,20 @@ def run(config: EncodeConfig, progress: Progress) -> Encoded:
     if not own:
         tokenizer.check_room(out_dir)
     encode = _encode_tokens if config.from_bin else _encode_text
-    with writing(out_dir, progress):
-        meta = encode(config, tokenizer, found.parent, target, progress)
+    with cluster_of(config, progress) as cluster, writing(out_dir, progress):
+        if cluster is not None:
+            target = replace(target, workers=cluster.workers)
+        meta = encode(config, tokenizer, found.parent, target, progress, cluster)
     return Encoded.of(out_dir, meta, began, config.resume)
 
 
 def _encode_text(
-    config: EncodeConfig, tokenizer: BaseTokenizer, folder: Path, target: Target, progress: Progress
+    config: EncodeConfig,
+    tokenizer: BaseTokenizer,
+    folder: Path,
+    target: Target,
+    progress: Progress,
+    cluster: Cluster | None,
 ) -> Meta:
     read = text_config(config, folder)
     texts = open_corpus_text(read, tokenizer)
@@ -109,11 +120,16 @@ def _encode_text(
             "standard input can't be read from where it was", "Start anew, without --resume."
         )
     target = replace(target, sources=sources_of(read), keep=not is_stdin)
-    return encode_texts(texts, tokenizer, target, progress)
+    return encode_texts(texts, tokenizer, target, progress, cluster)
 
 
 def _encode_tokens(
-    config: EncodeConfig, tokenizer: BaseTokenizer, _: Path, target: Target, progress: Progress
+    config: EncodeConfig,
+    tokenizer: BaseTokenizer,
+    _: Path,
+    target: Target,
+    progress: Progress,
+    cluster: Cluster | None,
 ) -> Meta:
     """Token files that another tokenizer made, decoded and encoded anew."""
     assert config.from_bin is not None
@@ -156,7 +172,7 @@ def _encode_tokens(
         "shard_tokens": target.shard_tokens,
     }  # fmt: skip
     target = replace(target, val_ratio=0.0, sources=[str(folder)], settings=settings, inputs=[])
-    made = encode_documents(documents, tokenizer, target, progress)
+    made = encode_documents(documents, tokenizer, target, progress, cluster)
     if unknown:
         progress.notice(
             f"{unknown:,} tokens of {folder} were {UNK}: what they stood for is lost; encode the "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from yocto.commands.data import check_outputs, data_dir_flag, record_corpus
+from yocto.commands.data import check_outputs, cluster_of, data_dir_flag, record_corpus
 from yocto.config import TrainTokenizerConfig
 from yocto.dataset.documents import open_texts
 from yocto.tokenizer.patterns import NAMED_PATTERNS
@@ -61,7 +61,8 @@ def run(config: TrainTokenizerConfig, progress: Progress) -> TrainedTokenizer:
             "other programs that open tokenizer.json may read this regex differently; the named "
             "patterns are checked to give equal ids"
         )
-    tokenizer = trainer.train(chain([first], parts), progress, texts.text_size)
+    with cluster_of(config, progress) as cluster:
+        tokenizer = trainer.train(chain([first], parts), progress, texts.text_size, cluster)
     tokenizer.save(out_dir)
     record_corpus(out_dir, config)
     ids = tokenizer.encode_batch(sample, "none")

@@ -49,6 +49,21 @@ class TextConfig(RecordConfig):
         return {name: getattr(self, name) for name in sorted(names)}
 
 
+_ENGINE = "Who does the work: this machine, or the nodes of a Ray cluster; the files are the same."
+_ADDRESS = (
+    "The cluster of --engine ray: auto is the one that this machine belongs to, local starts Ray "
+    "here, or HOST:PORT or ray://HOST:PORT."
+)
+
+
+def _check_engine(engine: str, address: str) -> None:
+    if engine == "local" and address != "auto":
+        raise ConfigError(
+            f"address is {address}, but nothing is sent there by engine local",
+            "Add --engine ray, or leave --address out.",
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class PrepareCharConfig(TextConfig):
     """Settings of `yocto prepare-char`."""
@@ -103,14 +118,19 @@ class TrainTokenizerConfig(TextConfig):
         False, "In char-bpe, write a character that the vocabulary lacks as bytes, not as <unk>."
     )
     workers: int | None = knob(
-        None, "Threads that read a long text.", low=1, high=1024, default_text="all cores"
-    )
+        None, "Threads that read a long text; with --engine ray, tasks at once.",
+        low=1, high=1024, default_text="all cores",
+    )  # fmt: skip
+    engine: Literal["local", "ray"] = knob("local", _ENGINE)
+    address: str = knob("auto", _ADDRESS, low=1, high=1000)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_engine(self.engine, self.address)
         if self.kind == "word":
             for name, value in _MERGING:
-                if getattr(self, name) != value:
+                counts = name == "workers" and self.engine == "ray"
+                if getattr(self, name) != value and not counts:
                     raise ConfigError(
                         f"a word tokenizer merges nothing, so {name} means nothing to it",
                         "Leave it out, or choose --kind byte-bpe or char-bpe.",
@@ -159,13 +179,16 @@ class EncodeConfig(TextConfig):
         low=1, high=1 << 40, default_text="one file for each split",
     )  # fmt: skip
     workers: int | None = knob(
-        None, "Threads or processes that encode; the files don't depend on them.",
+        None, "Threads, processes or tasks that encode; the files don't depend on them.",
         low=1, high=1024, default_text="all cores",
     )  # fmt: skip
+    engine: Literal["local", "ray"] = knob("local", _ENGINE)
+    address: str = knob("auto", _ADDRESS, low=1, high=1000)
     resume: bool = knob(False, "Go on where encoding into this folder was interrupted.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_engine(self.engine, self.address)
         if self.from_bin is None:
             if self.from_tokenizer is not None:
                 raise ConfigError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -195,6 +195,11 @@ class LookedThrough:
             return self._documents.pieces(start)
         seen, self._seen = self._seen, []
         return chain(seen, self._rest)
+
+    def close(self) -> None:
+        """Close what the first look has opened, wherever reading ended."""
+        if isinstance(self._rest, Generator):
+            self._rest.close()
 
 
 def open_texts(

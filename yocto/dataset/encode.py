@@ -44,7 +44,7 @@ class TokenMaker:
 
     encode: the ids of texts in UTF-8, which are taken as plain, and end_id for each None between
     them. May be called by several threads at once. unk_id: stands for what the vocabulary lacks.
-    pool: what several workers are, with what is submitted to it instead of `encode`; None: threads.
+    pool: what workers are, with what is submitted to it instead of `encode`; None: threads.
     """
 
     encode: Encode
@@ -165,6 +165,7 @@ def _encode(
     saved = time.monotonic()
     failures: list[YoctoError] = []
     with ExitStack() as held:
+        held.callback(documents.close)
 
         def save() -> None:
             nonlocal saved
@@ -255,8 +256,8 @@ def _until(pieces: Iterator[Piece], failures: list[YoctoError]) -> Iterator[Piec
 def _encoded(
     batches: Iterator[_Batch], maker: TokenMaker, workers: int
 ) -> Generator[tuple[_Batch, dict[str, Ids]], None, None]:
-    """Batches with their ids by split, in order. With one worker it works in this thread."""
-    if workers == 1:
+    """Batches with their ids by split, in order. One worker without a pool is this thread."""
+    if workers == 1 and maker.pool is None:
         for batch in batches:
             parts = batch.parts.items()
             yield batch, _checked({name: maker.encode(p) for name, p in parts if p}, maker)

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from yocto.errors import TokenizerError
 from yocto.tokenizer.bpe import BPETokenizer, T, byte_vocab
@@ -31,6 +32,9 @@ from yocto.tokenizer.piece_counts import (
 from yocto.tokenizer.special import check_spelling, has_space, special_tokens_of
 from yocto.utils.cuts import Cuts
 from yocto.utils.progress import Progress, SilentProgress, Task
+
+if TYPE_CHECKING:
+    from yocto.utils.cluster import Cluster
 
 Pair = tuple[int, int]
 
@@ -102,19 +106,32 @@ class BPETrainer:
         texts: str | Iterable[str],
         progress: Progress | None = None,
         size: int | None = None,
+        cluster: Cluster | None = None,
     ) -> BPETokenizer | CharBPETokenizer:
         """Learn merges from texts, each of which may be a whole corpus or a line.
 
         size: the bytes of all texts, if they are known; from that it is clear at once whether
-        the kernels are worth it. Stops early when no pair is left that occurs min_frequency times;
-        vocab_size of the result tells how many tokens were reached.
+        the kernels are worth it. cluster: counts the pieces, if there is one. Stops early when no
+        pair is left that occurs min_frequency times; vocab_size of the result tells how many tokens
+        were reached.
         """
         progress = progress or SilentProgress()
-        parts = plain_parts(
-            texts, self.special_tokens, self._normalized, progress, size, self.cuts != "none"
-        )
+        may_cut = self.cuts != "none"
         say = cache(progress.say)  # the same thing once
-        counts, pieces = self._count(parts, say, size)
+        counts: Counter[str]
+        pieces: PieceCounts | None
+        if cluster is not None:
+            from yocto.tokenizer.remote_counts import CountRules, count_on_cluster
+
+            special = tuple(self.special_tokens)
+            rules = CountRules(self.pattern, special, self.normalize, may_cut, size)
+            counts = Counter()
+            pieces = count_on_cluster(texts, rules, cluster, progress)
+        else:
+            parts = plain_parts(
+                texts, self.special_tokens, self._normalized, progress, size, may_cut
+            )
+            counts, pieces = self._count(parts, say, size)
         if self.kind == "byte-bpe":
             return self._train_bytes(counts, pieces, progress, say)
         return self._train_chars(counts if pieces is None else pieces.texts(), progress)

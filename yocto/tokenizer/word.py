@@ -8,7 +8,7 @@ text whose words are all known comes back whole. What the vocabulary lacks becom
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import regex
 
@@ -24,6 +24,9 @@ from yocto.tokenizer.special import (
 )
 from yocto.utils.cuts import Cuts
 from yocto.utils.progress import Progress, SilentProgress
+
+if TYPE_CHECKING:
+    from yocto.utils.cluster import Cluster
 
 IN_WORD = r"[\p{L}\p{N}\p{M}_]"
 WORD = rf"{IN_WORD}+(?:['’][\p{{L}}\p{{M}}]{IN_WORD}*)*"
@@ -151,21 +154,29 @@ class WordTrainer:
         texts: str | Iterable[str],
         progress: Progress | None = None,
         size: int | None = None,
+        cluster: Cluster | None = None,
     ) -> WordTokenizer:
         """Count, and keep the commonest; of equally common ones, the first by its characters.
 
-        size: the bytes of all texts, for a bar.
+        size: the bytes of all texts, for a bar. cluster: counts, if there is one.
         """
         progress = progress or SilentProgress()
-        normalized = make_normalizer(self.normalize)
-        parts = plain_parts(texts, self.special_tokens, normalized, progress, size)
-        counts, _ = count_in_python(parts, split_words)
+        if cluster is not None:
+            from yocto.tokenizer.remote_counts import CountRules, count_on_cluster
+
+            special = tuple(self.special_tokens)
+            rules = CountRules(split_words, special, self.normalize, size=size)
+            counts = count_on_cluster(texts, rules, cluster, progress).texts()
+        else:
+            normalized = make_normalizer(self.normalize)
+            parts = plain_parts(texts, self.special_tokens, normalized, progress, size)
+            counts, _ = count_in_python(parts, split_words)
         check_spelling(self.special_tokens, counts)
         room = self.vocab_size - len(self.special_tokens)
         commonest = sorted(counts, key=lambda piece: (-counts[piece], piece))[:room]
         progress.say(
             f"{len(commonest):,} of {len(counts):,} different words and signs are in the vocabulary"
         )
-        special = {token: i for i, token in enumerate(self.special_tokens)}
-        vocab = {piece: len(special) + i for i, piece in enumerate(commonest)}
-        return WordTokenizer(vocab, special, self.normalize)
+        ids = {token: i for i, token in enumerate(self.special_tokens)}
+        vocab = {piece: len(ids) + i for i, piece in enumerate(commonest)}
+        return WordTokenizer(vocab, ids, self.normalize)
