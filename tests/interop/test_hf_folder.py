@@ -16,7 +16,7 @@ from yocto.api import LanguageModel
 from yocto.chat.roles import ROLE_TOKENS, Message, RoleTemplate
 from yocto.chat.template import template_for
 from yocto.checkpoint import Checkpoint, Run
-from yocto.errors import ConfigError
+from yocto.errors import ExportError
 from yocto.interop.hf_folder import is_model_folder, write_folder
 from yocto.interop.hf_import import read_model
 from yocto.tokenizer.base import BaseTokenizer
@@ -126,7 +126,7 @@ def test_a_weight_that_float16_can_not_hold_is_refused(tmp_path):
     with torch.no_grad():
         model.wte.weight[0, 0] = 1e6
     step = Run(tmp_path / "run").save(0, model, CharTokenizer(LETTERS), {}, 1)
-    with pytest.raises(ConfigError, match="float16 can't") as caught:
+    with pytest.raises(ExportError, match="float16 can't") as caught:
         write_folder(Checkpoint.open(step), tmp_path / "hf", "float16", Recorder())
     assert "bfloat16" in caught.value.hint
     assert not (tmp_path / "hf").exists()
@@ -146,7 +146,7 @@ def test_a_weight_that_float16_can_not_hold_is_refused(tmp_path):
     ],
 )  # fmt: skip
 def test_a_model_that_transformers_has_no_class_for_is_refused(tmp_path, knobs, told, typed):
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ExportError) as caught:
         write_folder(saved(tmp_path / "run", **knobs), tmp_path / "hf", "float32", Recorder())
     assert told in caught.value.message
     assert typed in caught.value.hint

@@ -92,7 +92,13 @@ def check_same_training(size: int, folder: Path) -> None:
         jobs[f"begun with {parallel}"] = {**STEPS, "max_iters": 20, "parallel": parallel}
         jobs[f"ended with {parallel}"] = {**STEPS, "begun": "begun alone", "parallel": parallel}
     jobs["ddp, then fsdp"] = {**STEPS, "begun": "begun with ddp", "parallel": "fsdp"}
+    dropped = {**STEPS, "dropout": 0.3, "parallel": "ddp"}
+    jobs["dropout"] = dropped
+    jobs["dropout begun"] = {**dropped, "max_iters": 20}
+    jobs["dropout ended"] = {**dropped, "begun": "dropout begun"}
     train_together(size, folder, jobs)
+    # As many processes go on bit for bit, each with its own random numbers.
+    assert losses(folder, "dropout ended") == losses(folder, "dropout")[20:]
     for kind, expected in alone.items():
         reference = weights(folder, kind)
         for parallel in ("ddp", "fsdp"):
@@ -121,6 +127,23 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_three_processes_learn_what_one_does(tmp_path: Path) -> None:
     check_same_training(3, tmp_path)
+
+
+@pytest.mark.slow
+def test_other_formats_and_compilation_are_near(tmp_path: Path) -> None:
+    expected = learn(tmp_path, "plain", STEPS)
+    settings: list[dict[str, Any]] = [
+        {"dtype": "bfloat16"},
+        {"dtype": "float16"},
+        {"compile": True},
+    ]
+    jobs = {
+        f"{parallel}, {knobs}": {**STEPS, **knobs, "parallel": parallel}
+        for knobs in settings for parallel in ("ddp", "fsdp")
+    }  # fmt: skip
+    train_together(2, tmp_path, jobs)
+    for name in jobs:
+        assert losses(tmp_path, name) == pytest.approx(expected, abs=0.05), name
 
 
 # ---------------------------------------------------------------------------------------- portions

@@ -7,6 +7,7 @@ import torch
 
 from yocto.errors import ConfigError
 from yocto.utils.device import (
+    allow_tf32,
     available_memory,
     describe_device,
     pick_device,
@@ -78,15 +79,23 @@ def test_an_unknown_device_is_refused_with_the_known_ones(machine, name):
     [
         ("auto", CPU, True, torch.float32),
         ("auto", CUDA, True, torch.bfloat16),
-        ("auto", CUDA, False, torch.float32),
+        ("auto", CUDA, False, torch.float16),
         ("auto", torch.device("mps"), True, torch.float32),
         ("float32", CUDA, True, torch.float32),
         ("bfloat16", CPU, True, torch.bfloat16),
     ],
 )
-def test_auto_is_bfloat16_only_on_a_gpu_that_computes_with_it(machine, name, device, bf16, dtype):
+def test_auto_is_what_the_device_computes_with_quickly(machine, name, device, bf16, dtype):
     machine(cuda=1, bf16=bf16)
     assert pick_dtype(name, device) is dtype
+
+
+@pytest.mark.parametrize(("device", "asked"), [(CPU, []), (CUDA, ["high"])])
+def test_only_a_gpu_is_asked_for_tf32(monkeypatch, device, asked):
+    found: list[str] = []
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", found.append)
+    allow_tf32(device)
+    assert found == asked
 
 
 @pytest.mark.parametrize(("threads", "words"), [(1, "cpu, 1 thread"), (6, "cpu, 6 threads")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from yocto.config import FAMILIES, GPTConfig
-from yocto.errors import ConfigError
+from yocto.errors import ExportError
 from yocto.interop.families import BY_TYPE, GPT2, QWEN3, Family
 from yocto.interop.hf_rope import rope_parameters
 
@@ -16,7 +16,7 @@ _HINT = (
 
 
 def family_of(config: GPTConfig) -> Family:
-    """The family that has a model's parts, whatever its own says. Raises ConfigError, which names
+    """The family that has a model's parts, whatever its own says. Raises ExportError, which names
     the parts that stand in the way, where transformers has no class for them."""
     wanted = {name: getattr(config, name) for name in ("norm", "position", "mlp", "qk_norm")}
     apart = {
@@ -27,7 +27,7 @@ def family_of(config: GPTConfig) -> Family:
     if differing := apart[nearest]:
         told = ", ".join(f"{name}={_text(wanted[name])}" for name in differing)
         change = " ".join(f"--set {name}={_text(FAMILIES[nearest][name])}" for name in differing)
-        raise ConfigError(
+        raise ExportError(
             f"transformers has no model with {told} beside the rest of this one's parts",
             f"Train one that it has: yocto train --family {nearest} {change}",
         )
@@ -37,21 +37,21 @@ def family_of(config: GPTConfig) -> Family:
 
 
 def _check(config: GPTConfig, family: Family) -> None:
-    """Raise ConfigError for a shape that the family's class in transformers does not take."""
+    """Raise ExportError for a shape that the family's class in transformers does not take."""
     usual, rest = divmod(config.n_embd, config.n_head)
     if family is GPT2 and config.n_kv_head != config.n_head:
-        raise ConfigError(
+        raise ExportError(
             f"n_kv_head is {config.n_kv_head}, but transformers' GPT-2 has as many as heads: "
             f"{config.n_head}",
             "Train with --set n_kv_head left out, or with --family llama.",
         )
     if family is GPT2 and (rest or config.head_size != usual):
-        raise ConfigError(
+        raise ExportError(
             f"head_size is {config.head_size}, but in transformers' GPT-2 it is n_embd / n_head",
             "Train with --set head_size left out, or with --family llama.",
         )
     if family is not QWEN3 and rest:
-        raise ConfigError(
+        raise ExportError(
             f"n_embd {config.n_embd} is not a multiple of n_head {config.n_head}, which "
             f"transformers' {family.model_type} asks for",
             "Train with another --n-embd, or with --family qwen3.",

@@ -49,7 +49,7 @@ class HFFolder:
 
 def write_folder(checkpoint: Checkpoint, out: Path, dtype: str, progress: Progress) -> HFFolder:
     """Write config.json, model.safetensors, the tokenizer, generation_config.json and a chat
-    template, all or nothing. Raises ConfigError for a model that transformers has no class for."""
+    template, all or nothing. Raises ExportError for a model that transformers has no class for."""
     family = family_of(checkpoint.model)
     tokenizer = checkpoint.load_tokenizer()
     files, notes = _beside(checkpoint, tokenizer)

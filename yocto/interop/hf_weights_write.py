@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from yocto.checkpoint import Checkpoint
-from yocto.errors import ConfigError
+from yocto.errors import ExportError
 from yocto.interop.families import GPT2, HEAD, QWEN3, Family, Tensor
 from yocto.interop.hf_weights import WEIGHTS
 from yocto.model.gpt import GPT
@@ -34,13 +34,13 @@ class Written:
         """Biases of 0, as an imported Qwen3 has them, can be left out."""
         for name, value in self.model.named_parameters():
             if ".mlp." in name and name.endswith("bias") and bool(value.any()):
-                raise ConfigError(
+                raise ExportError(
                     "bias=true gives this model's mlp biases, which transformers' Qwen3 has not",
                     "Train one that it has: yocto train --set bias=false, or --set qk_norm=false.",
                 )
 
     def save(self, folder: Path, dtype: str) -> None:
-        """Write model.safetensors. Raises ConfigError where a weight is too large for the type."""
+        """Write model.safetensors. Raises ExportError where a weight is too large for the type."""
         wanted = self.family.tensors(self.config, self.attention_bias, self.mlp_bias)
         ours = {name: value.detach() for name, value in self.model.state_dict().items()}
         theirs = {}
@@ -49,7 +49,7 @@ class Written:
                 continue  # as transformers does: it is the embedding
             value = _joined(tensor, ours).to(_DTYPES[dtype])
             if not bool(torch.isfinite(value).all()):
-                raise ConfigError(
+                raise ExportError(
                     f"{tensor.name} holds numbers that {dtype} can't", "Take --dtype bfloat16."
                 )
             theirs[tensor.name] = value.contiguous()
