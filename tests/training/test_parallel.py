@@ -97,8 +97,12 @@ def check_same_training(size: int, folder: Path) -> None:
     jobs["dropout begun"] = {**dropped, "max_iters": 20}
     jobs["dropout ended"] = {**dropped, "begun": "dropout begun"}
     train_together(size, folder, jobs)
-    # As many processes go on bit for bit, each with its own random numbers.
-    assert losses(folder, "dropout ended") == losses(folder, "dropout")[20:]
+    # As many processes go on, each with its own random numbers. Two do so bit for bit; of three
+    # and more, sums are made in another order in the first step of each life.
+    expected = losses(folder, "dropout")[20:]
+    assert losses(folder, "dropout ended") == (
+        expected if size == 2 else pytest.approx(expected, abs=1e-5)
+    )
     for kind, expected in alone.items():
         reference = weights(folder, kind)
         for parallel in ("ddp", "fsdp"):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import Project
 from safetensors.torch import load_file
+from tiny import make_text
 
 from yocto.checkpoint import Checkpoint, Run
 from yocto.errors import ConfigError
@@ -210,6 +211,30 @@ def test_a_process_of_torchrun_that_is_killed_ends_all(
     process.communicate(timeout=30)
     assert process.returncode != 0
     assert_whole(run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [(), ("--lora-rank", "4"), ("--parallel", "fsdp")])
+def test_conversations_are_learnt_by_two_processes_as_by_one(
+    folder: Project, flags: tuple[str, ...]
+) -> None:
+    chats = [
+        {"messages": [{"role": "user", "content": f"What is {word}?"},
+                      {"role": "assistant", "content": f"It is {word * 2}, and more."}]}
+        for word in make_text(10).split()
+    ]  # fmt: skip
+    (folder.root / "chats.jsonl").write_text("".join(json.dumps(c) + "\n" for c in chats))
+    common = ["--data", "chats.jsonl", "--max-iters", "30", "--eval-interval", "10", *flags]
+    common += ["--batch-size", "3", "--gradient-accumulation-steps", "3", "--device", "cpu"]
+    for name, more in {"one": [], "two": ["--nproc", "2"]}.items():
+        command = [sys.executable, "-m", "yocto", "finetune", *common, "--run-name", name, *more]
+        done = subprocess.run(
+            command, cwd=folder.root, env=environment(), capture_output=True, text=True, timeout=200
+        )
+        assert done.returncode == 0, done.stderr
+    one, two = (val_losses(folder.checkpoints / name) for name in ("one", "two"))
+    assert len(one) == 3
+    assert two == pytest.approx(one, abs=1e-5)
 
 
 def test_a_mistake_is_told_once(folder: Project) -> None:
