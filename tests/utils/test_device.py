@@ -10,6 +10,7 @@ from yocto.utils.device import (
     allow_tf32,
     available_memory,
     describe_device,
+    idle_gpus,
     pick_device,
     pick_dtype,
     synchronize,
@@ -88,6 +89,12 @@ def test_an_unknown_device_is_refused_with_the_known_ones(machine, name):
 def test_auto_is_what_the_device_computes_with_quickly(machine, name, device, bf16, dtype):
     machine(cuda=1, bf16=bf16)
     assert pick_dtype(name, device) is dtype
+
+
+@pytest.mark.parametrize(("device", "count"), [(CPU, 0), (CUDA, 3)])
+def test_idle_gpus_are_counted_for_a_run_on_one(machine, device, count):
+    machine(cuda=4)
+    assert idle_gpus(device) == count
 
 
 @pytest.mark.parametrize(("device", "asked"), [(CPU, []), (CUDA, ["high"])])

@@ -24,6 +24,7 @@ from yocto.training.plan import Plan, check_room, make_plan, memory_told, too_la
 from yocto.training.runs import hold, hold_new, new_run, newest_whole
 from yocto.training.trainer import Trainer
 from yocto.training.world import World
+from yocto.utils.device import idle_gpus
 from yocto.utils.files import write_text
 from yocto.utils.progress import Progress, SilentProgress
 from yocto.utils.settings import settings_line
@@ -289,6 +290,9 @@ def _announce(trainer: Trainer, plan: Plan, progress: Progress) -> None:
     )
     for line in plan.sizes():
         progress.say(line)
+    idle = idle_gpus(trainer.device)
+    if trainer.world.size == 1 and idle:
+        progress.say(f"{idle + 1} GPUs are here: --nproc {idle + 1} trains on all of them")
 
 
 def trained(path: Path, trainer: Trainer, fitted: Fitted) -> Trained:

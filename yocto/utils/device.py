@@ -56,6 +56,11 @@ def allow_tf32(device: torch.device) -> None:
         torch.set_float32_matmul_precision("high")
 
 
+def idle_gpus(device: torch.device) -> int:
+    """How many more GPUs there are of the kind that a run trains on."""
+    return torch.cuda.device_count() - 1 if device.type == "cuda" else 0
+
+
 def describe_device(device: torch.device) -> str:
     """A device in words: "cpu, 2 threads", "cuda:0, NVIDIA H200"."""
     if device.type == "cpu":
