@@ -12,6 +12,8 @@ from tiny import Recorder, randomize, tiny_config, train_config
 from yocto.dataset.batches import IGNORED
 from yocto.model.gpt import GPT
 from yocto.training.engine import Engine
+from yocto.training.state import set_rng_states
+from yocto.training.world import World
 from yocto.utils.device import pick_dtype
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -202,6 +204,19 @@ def test_an_engine_goes_on_bit_for_bit(dtype: str, optimizer: str) -> None:
     take(again, range(4, 8))
     assert equal(weights_of(again), weights_of(whole))
     assert equal(again.state(), whole.state())
+
+
+def test_processes_that_go_on_with_a_run_of_one_draw_numbers_of_their_own() -> None:
+    state = make_engine().state()
+    drawn = []
+    for rank in range(3):
+        engine = make_engine()
+        engine.world = World(rank, 3)
+        engine._go_on_drawing(state)
+        drawn.append(torch.rand(4).tolist())
+    set_rng_states(state["rng"], torch.device("cpu"))
+    assert drawn[0] == torch.rand(4).tolist()
+    assert len({*map(tuple, drawn)}) == 3
 
 
 def test_the_state_of_another_optimizer_is_refused() -> None:

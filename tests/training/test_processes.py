@@ -65,6 +65,19 @@ def helper_of(leader: int) -> int:
     raise AssertionError("it has started no process")
 
 
+def worker_of(torchrun: int, rank: str) -> int:
+    """The process of a rank that torchrun has started."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            mine = f"PPid:\t{torchrun}\n" in (process / "status").read_text()
+            told = (process / "environ").read_bytes().split(b"\0")
+        except OSError:  # it has just ended
+            continue
+        if mine and f"RANK={rank}".encode() in told:
+            return int(process.name)
+    raise AssertionError(f"torchrun has no process {rank}")
+
+
 def wait_for_step(run: Path) -> None:
     deadline = time.monotonic() + 120
     while not any(run.glob("step-*")):
@@ -164,6 +177,20 @@ def test_a_helper_that_falls_silent_ends_the_run(
     _, told = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "process 2 of 2 has been silent for 15 seconds" in told
+    assert not is_alive(helper)
+    assert_whole(run)
+
+
+@pytest.mark.slow
+def test_helpers_end_when_the_one_that_leads_falls_silent(
+    endless: tuple[subprocess.Popen[str], Run, int],
+) -> None:
+    process, run, helper = endless
+    process.send_signal(signal.SIGSTOP)
+    deadline = time.monotonic() + 30
+    while is_alive(helper):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     assert_whole(run)
 
 
@@ -200,16 +227,38 @@ def test_a_process_of_torchrun_that_is_killed_ends_all(
     process = start(folder, *name, launcher=tuple(TORCHRUN))
     run = Run(folder.checkpoints / "torchrun")
     wait_for_step(run.path)
-    for found in Path("/proc").glob("[0-9]*"):
-        try:
-            mine = f"PPid:\t{process.pid}\n" in (found / "status").read_text()
-            told = (found / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if mine and f"RANK={rank}".encode() in told:
-            os.kill(int(found.name), signal.SIGKILL)
-    process.communicate(timeout=30)
+    os.kill(worker_of(process.pid, rank), signal.SIGKILL)
+    _, told = process.communicate(timeout=30)
     assert process.returncode != 0
+    if rank == "1":
+        assert told.count("error: ") == 1
+        assert "--resume auto" in told
+    assert "yocto/training" not in told  # no traceback of ours
+    assert_whole(run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_torchrun_starts_again_what_has_died(folder: Project, rank: str) -> None:
+    name = ("--run-name", "torchrun", "--max-iters", "100000", "--resume", "auto")
+    launcher = (*TORCHRUN, "--max-restarts", "1")
+    process = start(folder, *name, launcher=launcher)
+    run = Run(folder.checkpoints / "torchrun")
+    try:
+        wait_for_step(run.path)
+        before, first = run.steps()[0], worker_of(process.pid, "0")
+        os.kill(worker_of(process.pid, rank), signal.SIGKILL)
+        deadline = time.monotonic() + 100
+        while run.steps()[0] <= before or is_alive(first):
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.2)
+        again = run.steps()[0]
+        while run.steps()[0] <= again:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.2)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
     assert_whole(run)
 
 

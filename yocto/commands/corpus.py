@@ -65,6 +65,19 @@ def prepare_data(
     return tokenizer, data_dir
 
 
+def prepared_data(config: TrainConfig) -> tuple[BaseTokenizer, Path]:
+    """The same where they are there; nothing is made. Raises RunError where they can't be seen."""
+    place = config.tokenizer_path or config.data_dir or f"data/{config.mode}"
+    file = find_tokenizer(place)
+    data_dir = Path(config.data_dir or (file.parent if file else place))
+    if file is None or not (data_dir / "meta.json").is_file():
+        raise RunError(
+            f"there are no token files in {data_dir.absolute()} on this machine",
+            "Let all machines see the same files, in a folder that they share.",
+        )
+    return load_tokenizer(file), data_dir
+
+
 def _freshen(
     data_dir: Path, file: Path, tokenizer: BaseTokenizer, config: TrainConfig, progress: Progress
 ) -> None:

@@ -24,12 +24,11 @@ from yocto.commands.fitting import (
     Trained,
     finished,
     go_on,
-    heard,
-    help_learn,
     is_finished,
     learn,
     place,
 )
+from yocto.commands.helping import heard, help_learn
 from yocto.config import (
     CHAT,
     FinetuneConfig,

@@ -26,7 +26,7 @@ from yocto.training.trainer import Trainer
 from yocto.training.world import World
 from yocto.utils.device import idle_gpus
 from yocto.utils.files import write_text
-from yocto.utils.progress import Progress, SilentProgress
+from yocto.utils.progress import Progress
 from yocto.utils.settings import settings_line
 from yocto.utils.text import duration
 
@@ -154,7 +154,7 @@ def learn(job: Job, progress: Progress, world: World) -> Trained | Rehearsed:
             return Rehearsed(**vars(plan), too_large=reason, hint=hint)
         check_room(plan, shape, config, progress)
         world.tell(_word(job))
-        trainer = _trainer(job, progress, world)
+        trainer = make_trainer(job, progress, world)
         if job.resumed is not None:
             progress.say(f"going on with {path} at step {job.resumed.checkpoint.step}")
         if config.dry_run:
@@ -163,17 +163,15 @@ def learn(job: Job, progress: Progress, world: World) -> Trained | Rehearsed:
         return _train(trainer, plan, job.sampler, progress)
 
 
-def _trainer(job: Job, progress: Progress, world: World) -> Trainer:
+def make_trainer(job: Job, progress: Progress, world: World) -> Trainer:
+    """The trainer of a job, where it begins or goes on."""
     trainer = Trainer(
         job.make(), job.config, job.lessons, job.tokenizer, Run(job.path), progress, world=world
     )
     if job.resumed is not None:
         trainer.load_state(job.resumed.state)
-    world.check_same("the text that they train on", job.lessons.sha256)
+    world.check_same("the text that they train on", job.lessons.sha256 + job.tokenizer.sha256)
     return trainer
-
-
-# -------------------------------------------------------------------------------------- processes
 
 
 def _word(job: Job) -> dict[str, Any]:
@@ -183,27 +181,6 @@ def _word(job: Job) -> dict[str, Any]:
         "config": job.config.to_dict(), "given": sorted(job.config.given),
         "path": str(job.path), "step": step,
     }  # fmt: skip
-
-
-def heard(word: dict[str, Any], kind: type[AnyConfig]) -> tuple[AnyConfig, Path, Resumed | None]:
-    """What the first process has told: settings, the run's folder, where it goes on."""
-    config = dataclasses.replace(kind.from_dict(word["config"]), given=frozenset(word["given"]))
-    path = Path(word["path"])
-    if word["step"] is None:
-        return config, path, None
-    checkpoint = Checkpoint.open(Path(word["step"]))
-    return config, path, Resumed(path, checkpoint, checkpoint.load_trainer())
-
-
-def help_learn(job: Job, world: World) -> None:
-    """Do this process's share of what the first one leads; write and print nothing."""
-    with memory_told(job.shape, job.config, job.path):
-        trainer = _trainer(job, SilentProgress(), world)
-        if job.config.dry_run:
-            trainer.rehearse()
-            return
-        trainer.hooks = Hooks(sample=job.sampler(trainer))
-        trainer.fit()
 
 
 def _train(trainer: Trainer, plan: Plan, sampler: Sampler, progress: Progress) -> Trained:
@@ -291,7 +268,7 @@ def _announce(trainer: Trainer, plan: Plan, progress: Progress) -> None:
     for line in plan.sizes():
         progress.say(line)
     idle = idle_gpus(trainer.device)
-    if trainer.world.size == 1 and idle:
+    if idle and trainer.world.size == 1 and ":" not in trainer.config.device:
         progress.say(f"{idle + 1} GPUs are here: --nproc {idle + 1} trains on all of them")
 
 

@@ -11,7 +11,7 @@ import torch
 
 from yocto.api import LanguageModel
 from yocto.checkpoint import Checkpoint
-from yocto.commands.corpus import open_corpus, prepare_data
+from yocto.commands.corpus import open_corpus, prepare_data, prepared_data
 from yocto.commands.fitting import (
     Job,
     Rehearsed,
@@ -19,12 +19,11 @@ from yocto.commands.fitting import (
     Trained,
     finished,
     go_on,
-    heard,
-    help_learn,
     is_finished,
     learn,
     place,
 )
+from yocto.commands.helping import heard, help_learn
 from yocto.config import GPTConfig, SamplingConfig, TrainConfig, scaled, without_effect
 from yocto.model.gpt import GPT
 from yocto.tokenizer.base import BaseTokenizer
@@ -35,7 +34,7 @@ from yocto.training.runs import MODEL_KNOBS, find_resumed, latest, resumed_confi
 from yocto.training.trainer import Trainer
 from yocto.training.world import World
 from yocto.utils.device import pick_device
-from yocto.utils.progress import Progress, SilentProgress
+from yocto.utils.progress import Progress
 from yocto.utils.settings import load_preset
 
 __all__ = ["Rehearsed", "Trained", "effective", "run", "with_preset"]
@@ -48,7 +47,8 @@ def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed | None:
         if world.leads:
             return _lead(config, world, progress)
         if word := world.hear():
-            help_learn(_job(*heard(word, TrainConfig), SilentProgress()), world)
+            config, path, resumed = heard(word, TrainConfig)
+            help_learn(_job(config, path, resumed, *prepared_data(config)), world)
         return None
 
 
@@ -65,12 +65,19 @@ def _lead(config: TrainConfig, world: World, progress: Progress) -> Trained | Re
             config = with_preset(config, progress)
         check_loggers(config.log)
         path = resumed.path if resumed else place(config, config.mode, held)
-        return learn(_job(world.noted(config), path, resumed, progress), progress, world)
+        checkpoint = resumed.checkpoint if resumed else None
+        data = prepare_data(config, checkpoint, progress)
+        return learn(_job(world.noted(config), path, resumed, *data), progress, world)
 
 
-def _job(config: TrainConfig, path: Path, resumed: Resumed | None, progress: Progress) -> Job:
+def _job(
+    config: TrainConfig,
+    path: Path,
+    resumed: Resumed | None,
+    tokenizer: BaseTokenizer,
+    data_dir: Path,
+) -> Job:
     checkpoint = resumed.checkpoint if resumed else None
-    tokenizer, data_dir = prepare_data(config, checkpoint, progress)
     corpus = open_corpus(data_dir, tokenizer)
     shape = _model_shape(config, tokenizer, checkpoint)
     return Job(

@@ -45,7 +45,7 @@ class Engine:
         self.config, self.world = config, world
         self.device = pick_device(device_of(config.device, world))
         self.dtype = pick_dtype(config.dtype, self.device)
-        if "dtype" not in config.given or config.dtype != "float32":
+        if config.dtype != "float32":  # who asks for that gets it
             allow_tf32(self.device)
         self.parallel = make_parallel(config.parallel, world)
         self.model = model
@@ -82,7 +82,8 @@ class Engine:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
         limit = self.config.grad_clip or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit, foreach=True)
+        many = True if self.device.type != "mps" else None  # which has no such kernels
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit, foreach=many)
         norm = self.parallel.whole(norm)
         looks = self.device.type == "cpu" or self.scaler.is_enabled()
         if not looks or math.isfinite(float(norm)):
@@ -156,10 +157,9 @@ class Engine:
 
     def sum_of_weights(self) -> float:
         """A number that is none where a weight is none."""
-        weights = [p.detach() for p in self.model.parameters()]
-        total = torch.tensor(0.0, dtype=torch.float64)
-        for p in weights:
-            total += self.parallel.own(p).double().sum().cpu()
+        exact = torch.float64 if self.device.type != "mps" else torch.float32  # all that it has
+        weights = [self.parallel.own(p.detach()) for p in self.model.parameters()]
+        total = torch.stack([p.sum(dtype=exact) for p in weights]).sum().cpu().double()
         return float(self.world.sum(total) if self.parallel.keeps_parts else total)
 
     def plain_model(self) -> GPT:
@@ -207,9 +207,9 @@ class Engine:
     def _go_on_drawing(self, state: dict[str, Any]) -> None:
         """Random generators go on where they were; where there were as many processes, in each."""
         everyone = state.get("rngs", {})  # older runs have none
-        if self.world.size > 1 and all(len(s) == self.world.size for s in everyone.values()):
-            states = {name: s[self.world.rank] for name, s in everyone.items()} or state["rng"]
-            set_rng_states(states, self.device)
+        if everyone and all(len(states) == self.world.size for states in everyone.values()):
+            own = {name: states[self.world.rank] for name, states in everyone.items()}
+            set_rng_states(own, self.device)
         elif self.world.leads:
             set_rng_states(state["rng"], self.device)
         else:
@@ -232,18 +232,26 @@ class Engine:
         """Compile the loss; where that fails (no C++ compiler, say), go on without it, in all
         processes."""
         plain = self.loss
-        self.loss = torch.compile(plain)  # type: ignore[assignment]
-        rows = max(1, self.config.batch_size // self.world.size)
-        idx = torch.zeros(rows, self.model.config.block_size, dtype=torch.int64)
+        idx = torch.zeros(self.config.batch_size, self.model.config.block_size, dtype=torch.int64)
+        passes = self.config.gradient_accumulation_steps
+        idx, _ = portion([(idx, idx)] * passes, self.world)[0]
         states = rng_states(self.device)
         reason = ""
         try:
-            self._backward(self.loss, idx, idx, 1.0)
+            # On something small first, without the others: what fails in one process alone mostly
+            # fails here, and the trial below may be a common one.
+            small = torch.compile(torch.nn.Linear(8, 8).to(self.device))
+            small(torch.ones(4, 8, device=self.device)).sum().backward()
         except Exception as error:
-            reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-        finally:
-            self._drop_gradients()
-            set_rng_states(states, self.device)
+            reason = _first_line(error)
+        if not self.world.any(bool(reason))[0]:
+            self.loss = torch.compile(plain)  # type: ignore[assignment]
+            try:
+                self._backward(self.loss, idx, idx, 1.0)
+            except Exception as error:
+                reason = _first_line(error)
+        self._drop_gradients()
+        set_rng_states(states, self.device)
         if self.world.any(bool(reason))[0]:
             self.loss = plain
             reason = reason or "it did in another process"
@@ -253,6 +261,10 @@ class Engine:
 def _copy(x: Tensor) -> Tensor:
     """On the CPU, in memory of its own: what is gathered may be part of a larger piece."""
     return torch.empty_like(x, device="cpu").copy_(x)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error) else type(error).__name__
 
 
 def _count(targets: Tensor) -> int:

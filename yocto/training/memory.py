@@ -18,15 +18,16 @@ WORKSPACE = 100_000_000
 LARGEST_KEPT = 1 << 25  # bytes: the most that malloc keeps of a freed piece (glibc, 64 bits)
 
 
-def training_memory(model: GPTConfig, train: LoopConfig, processes: int = 1) -> int:
-    """Bytes that a run takes at its peak, on top of the imported program; of several processes,
-    what each one takes.
+def training_memory(model: GPTConfig, train: LoopConfig) -> int:
+    """Bytes that a run takes at its peak, on top of the imported program; of several processes
+    (`nproc`), what each one takes.
 
     On a CPU the parts add up, though a step needs them one after the other: the system's malloc
     asks for some bytes more than an aligned tensor has, so that what one has left free rarely holds
     another of the same size (glibc 2.36). A GPU's allocator gives all of it out again.
     """
     device = pick_device(train.device)
+    processes = train.nproc or 1
     train = _portion(train, processes)
     weights, gradients = count_parameters(model), trained_weights(model, train)
     always = weights + optimizer_states(model, train)

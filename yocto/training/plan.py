@@ -95,7 +95,7 @@ def make_plan(model: GPTConfig, config: LoopConfig, lessons: Lessons, world: Wor
         tokens_per_iteration=(
             config.gradient_accumulation_steps * config.batch_size * model.block_size
         ),
-        memory=training_memory(model, config, world.size),
+        memory=training_memory(model, config),
         free_memory=free,
         processes=world.size,
     )

@@ -8,7 +8,9 @@ MASTER_ADDR and MASTER_PORT as it does, all are started alike.
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +18,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
-from typing import IO
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
 
 import torch
 import torch.distributed as dist
@@ -24,7 +28,8 @@ from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined
 
 from yocto.config import LoopConfig
 from yocto.errors import ConfigError, RunError, YoctoError
-from yocto.training.pulse import Pulse, Store
+from yocto.training.meeting import meet
+from yocto.training.pulse import Pulse, Store, end_soon
 from yocto.training.world import ALONE, World
 from yocto.utils.cores import available_cores
 from yocto.utils.device import pick_device
@@ -33,6 +38,9 @@ from yocto.utils.device import pick_device
 _PATIENCE = timedelta(days=30)
 _COMING = 300.0  # seconds in which all processes have to come
 _LEAVING = 10.0  # seconds that a process has to end when all is done
+
+# Tells processes that are started here that the store is open, and under which name they meet.
+_MEETING, _ALL = "YOCTO_MEETING", "all"
 
 Watched = Callable[[], tuple[int, str] | None]
 
@@ -54,9 +62,10 @@ def joined(config: LoopConfig) -> Iterator[World]:
             "Leave --nproc out: it starts processes where nothing else has.",
         )
     with ExitStack() as held:
-        held.callback(_leave_group)  # after all have heard of a failure
+        held.push(_leave_group)  # after all have heard of a failure
         if launched is not None:
-            world = held.enter_context(_meet(launched, *_common_store(launched), _parent_lives()))
+            stores = _common_store(launched)
+            world = held.enter_context(_together(launched, *stores, _parent_lives()))
         else:
             world = held.enter_context(_start(config))
         device = pick_device(device_of(config.device, world))
@@ -74,10 +83,15 @@ def joined(config: LoopConfig) -> Iterator[World]:
         dist.barrier()
 
 
-def _leave_group() -> None:
+def _leave_group(kind: type[BaseException] | None, *_: Any) -> None:
+    """NCCL, before it lets a group go, waits for what others will never do again."""
+    if not dist.is_initialized():
+        return
+    if kind is not None and "nccl" in dist.get_backend_config():
+        end_soon(_LEAVING)
+        return
     with suppress(RuntimeError):  # where others are dead
-        if dist.is_initialized():
-            dist.destroy_process_group()
+        dist.destroy_process_group()
 
 
 def place_told(environment: Mapping[str, str]) -> World | None:
@@ -123,9 +137,15 @@ def device_of(name: str, world: World) -> str:
 
 
 @contextmanager
-def _meet(place: World, store: Store, own: Store, watched: Watched) -> Iterator[World]:
+def _together(
+    place: World,
+    store: Store,
+    own: Store,
+    watched: Watched,
+    bury: Callable[[], None] = lambda: None,
+) -> Iterator[World]:
     """All processes, from their coming to their leaving."""
-    pulse = Pulse(store, own, place.rank, place.size, watched)
+    pulse = Pulse(store, own, place.rank, place.size, watched, bury)
     try:
         pulse.wait_for_all(_COMING)
         yield World(place.rank, place.size, place.local_rank, place.local_size, pulse)
@@ -133,7 +153,7 @@ def _meet(place: World, store: Store, own: Store, watched: Watched) -> Iterator[
         raised: BaseException = error
         if isinstance(error, RuntimeError):
             # Of torch.distributed: somebody has gone in the middle of a common sum.
-            raised = pulse.told() or error
+            raised = pulse.told() or _gone(error)
         if isinstance(raised, YoctoError):
             pulse.fail(f"has failed: {raised.message}", raised.hint)
         else:
@@ -147,29 +167,34 @@ def _meet(place: World, store: Store, own: Store, watched: Watched) -> Iterator[
         pulse.leave()
 
 
+def _gone(error: RuntimeError) -> RuntimeError | RunError:
+    """An error of torch.distributed, which knows that somebody is gone and not who, in words."""
+    if isinstance(error, dist.DistError) or re.search("gloo|nccl", str(error), re.IGNORECASE):
+        return RunError(
+            "another process is gone, or can't be reached any more",
+            "Earlier checkpoints are whole: go on with --resume auto.",
+        )
+    return error
+
+
 def _common_store(place: World) -> tuple[Store, Store]:
     """Two connections to the store that torchrun has opened, or the first process opens."""
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    is_open = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    name = os.environ.get(_MEETING)
+    is_open = name or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    opens = place.leads and not is_open
     patience = timedelta(seconds=_COMING)
-
-    def connection(opens: bool) -> Store:
-        store = TCPStore(host, port, is_master=opens, wait_for_workers=False, timeout=patience)
-        return _ours(store)
-
     try:
-        return connection(place.leads and not is_open), connection(False)
+        store = TCPStore(host, port, is_master=opens, wait_for_workers=False, timeout=patience)
+        own = TCPStore(host, port, is_master=False, timeout=patience)
+        ours = PrefixStore("yocto", store)
+        name = name or meet(ours, place.rank, place.size, _COMING)
+        return PrefixStore(name, ours), PrefixStore(name, PrefixStore("yocto", own))
     except RuntimeError as error:
         raise RunError(
             f"the first process can't be reached at {host}:{port}: {error}",
             "Check MASTER_ADDR and MASTER_PORT, or torchrun's --rdzv-endpoint, and the firewall.",
         ) from error
-
-
-def _ours(store: TCPStore) -> PrefixStore:
-    """A place of our own in a store; a group that torchrun has started again does not read what the
-    one before has left."""
-    return PrefixStore(f"yocto/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
 
 
 def _parent_lives() -> Watched:
@@ -194,13 +219,16 @@ def _start(config: LoopConfig) -> Iterator[World]:
     device_of(config.device, World(size - 1, size, size - 1, size))  # before anything is started
     if pick_device(config.device).type == "cpu":
         torch.set_num_threads(_threads(size))
-    opened = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    port = opened.port
-    store, own = (_ours(s) for s in (opened, TCPStore("127.0.0.1", port, is_master=False)))
+    store, own, port = _own_store()
     # Machines are met by their names otherwise, which at home may lead nowhere.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
     with ExitStack() as held:
-        command = [sys.executable, "-m", "yocto", *config.command.split()[1:]]
+        # As the yocto command itself, it finds no module in the folder that it is called in.
+        package = str(Path(__file__).parents[2])
+        program = (
+            f"import sys; sys.path.append({package!r}); from yocto.cli.app import main; main()"
+        )
+        command = [sys.executable, "-P", "-c", program, *config.command.split()[1:]]
         command += ["--device", config.device]
         workers = []
         for rank in range(1, size):
@@ -211,10 +239,23 @@ def _start(config: LoopConfig) -> Iterator[World]:
                 stderr=errors,
             )  # fmt: skip
             workers.append((worker, errors))
-        held.callback(_end, [worker for worker, _ in workers])
-        with _meet(place, store, own, lambda: _died(workers)) as world:
+        started = [worker for worker, _ in workers]
+        held.callback(_end, started)
+        watched, bury = partial(_died, workers), partial(_kill, started)
+        with _together(place, store, own, watched, bury) as world:
             yield world
-        _wait([worker for worker, _ in workers])
+        _wait(started)
+
+
+def _own_store() -> tuple[Store, Store, int]:
+    """Two connections to a store that is open to this machine alone, and its port."""
+    door = socket.create_server(("127.0.0.1", 0))
+    port = door.getsockname()[1]
+    opened = TCPStore(
+        "127.0.0.1", port, is_master=True, wait_for_workers=False, master_listen_fd=door.detach()
+    )
+    own = TCPStore("127.0.0.1", port, is_master=False)
+    return *(PrefixStore(_ALL, PrefixStore("yocto", s)) for s in (opened, own)), port
 
 
 def _environment(rank: int, size: int, port: int) -> dict[str, str]:
@@ -222,8 +263,7 @@ def _environment(rank: int, size: int, port: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(_threads(size)), **os.environ,
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size),
         "LOCAL_WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-        # The store is open: the first process has it.
-        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        _MEETING: _ALL,
     }  # fmt: skip
 
 
@@ -257,6 +297,11 @@ def _wait(workers: Sequence[subprocess.Popen[bytes]]) -> None:
     for worker in workers:
         with suppress(subprocess.TimeoutExpired):
             worker.wait(max(0.1, deadline - time.monotonic()))
+
+
+def _kill(workers: Sequence[subprocess.Popen[bytes]]) -> None:
+    for worker in workers:
+        worker.kill()
 
 
 def _end(workers: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -48,7 +48,7 @@ class Pulse:
 
     store: for the main thread. own_store: another connection to the same one, for the thread, since
     a connection serves one at a time. watched: looks at what else tells of a death, and returns
-    whose it is, and how that came.
+    whose it is, and how that came. bury: what has to be done before this process is ended.
     """
 
     def __init__(
@@ -58,14 +58,16 @@ class Pulse:
         rank: int,
         size: int,
         watched: Callable[[], tuple[int, str] | None] = lambda: None,
+        bury: Callable[[], None] = lambda: None,
     ) -> None:
         self.store, self._store, self.rank, self.size = store, own_store, rank, size
-        self._watched = watched
+        self._watched, self._bury = watched, bury
         self._lost: dict[str, Any] | None = None
         self._left = threading.Event()
+        self._beats = 0
         self._store.set(self._key(rank), "0")
-        self._thread = threading.Thread(target=self._run, daemon=True, name="pulse")
-        self._thread.start()
+        for run in (self._run, self._watch_store):
+            threading.Thread(target=run, daemon=True, name="pulse").start()
 
     # ------------------------------------------------------------------------------- main thread
 
@@ -107,22 +109,21 @@ class Pulse:
     def leave(self) -> None:
         """Stop telling and listening."""
         self._left.set()
-        self._thread.join(2 * BEAT)
 
     def death(self, word: dict[str, Any]) -> RunError:
         """What has happened, in words."""
         who = f"process {word['rank'] + 1} of {self.size}"
         return RunError(f"{who} {word['why']}", word["hint"] or _HINT)
 
-    # ------------------------------------------------------------------------------------- thread
+    # ------------------------------------------------------------------------------------ threads
 
     def _run(self) -> None:
-        beats, seen, missed = 0, b"", 0
+        seen, missed = b"", 0
         next_one = (self.rank + 1) % self.size
         while not self._left.wait(BEAT):
-            beats += 1
+            self._beats += 1
             try:
-                self._store.set(self._key(self.rank), str(beats))
+                self._store.set(self._key(self.rank), str(self._beats))
                 if self._store.check([END]):
                     self._lost = json.loads(self._store.get(END))
                 elif found := self._watched():
@@ -139,6 +140,17 @@ class Pulse:
                 self._give_up()
                 return
 
+    def _watch_store(self) -> None:
+        """The other thread waits as long as the store does not answer: who has it is silent."""
+        seen, missed = 0, 0
+        while not self._left.wait(BEAT) and self._lost is None:
+            missed = missed + 1 if self._beats == seen else 0
+            seen = self._beats
+            if missed >= SILENT:
+                why = f"has been silent for {SILENT * BEAT:.0f} seconds"
+                self._lost = {"rank": 0, "why": why, "hint": None}
+                self._give_up()
+
     def _tell_end(self, rank: int, why: str, hint: str | None = None) -> None:
         self._store.compare_set(END, "", json.dumps({"rank": rank, "why": why, "hint": hint}))
 
@@ -152,11 +164,22 @@ class Pulse:
             error = self.death(self._lost)
             shown = "\x1b[?25h" if sys.stderr.isatty() else ""  # the cursor, which a bar may hide
             os.write(2, f"{shown}\nerror: {error.message}\n{error.hint}\n".encode())
+        self._bury()
         os._exit(1)
 
     @staticmethod
     def _key(rank: int) -> str:
         return f"pulse/{rank}"
+
+
+def end_soon(seconds: float) -> None:
+    """End this process after a while, if what it leaves behind keeps it."""
+
+    def end() -> None:
+        time.sleep(seconds)
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 _COME = "Start as many processes as the others were told of, all with the same command."
