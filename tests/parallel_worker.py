@@ -52,7 +52,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     torch.set_num_threads(1)
     jobs = json.loads((folder / "jobs.json").read_text())
-    with joined(train_config()) as world:
+    with joined(train_config(), Recorder()) as world:
         world.tell(None)
         for name, knobs in jobs.items():
             losses = learn(folder, name, knobs, world)

@@ -53,16 +53,17 @@ def train(folder: Project, *arguments: str) -> str:
     return out + told
 
 
-def helper_of(leader: int) -> int:
-    """The process that a leader has started."""
+def helpers_of(leader: int) -> list[int]:
+    """The processes that a leader has started."""
+    found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             status = (process / "status").read_text()
         except OSError:  # it has just ended
             continue
         if f"PPid:\t{leader}\n" in status:
-            return int(process.name)
-    raise AssertionError("it has started no process")
+            found.append(int(process.name))
+    return found
 
 
 def worker_of(torchrun: int, rank: str) -> int:
@@ -103,7 +104,7 @@ def endless(folder: Project) -> Iterator[tuple[subprocess.Popen[str], Run, int]]
     process = start(folder, "--run-name", "two", "--nproc", "2", "--max-iters", "100000")
     run = Run(folder.checkpoints / "two")
     wait_for_step(run.path)
-    helper = helper_of(process.pid)
+    (helper,) = helpers_of(process.pid)
     yield process, run, helper
     process.kill()
     process.communicate()
@@ -179,6 +180,18 @@ def test_a_helper_that_falls_silent_ends_the_run(
     assert "process 2 of 2 has been silent for 15 seconds" in told
     assert not is_alive(helper)
     assert_whole(run)
+
+
+def test_a_helper_ends_with_a_leader_that_dies_before_they_meet(folder: Project) -> None:
+    process = start(folder, "--nproc", "2")
+    while (helper := next(iter(helpers_of(process.pid)), None)) is None:
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 30
+    while is_alive(helper):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.mark.slow
@@ -317,8 +330,20 @@ def test_a_place_is_read_as_torchrun_tells_it() -> None:
     assert place_told(TOLD) == World(3, 8, 1, 2)
     without = {k: v for k, v in TOLD.items() if not k.startswith("LOCAL")}
     assert place_told(without) == World(3, 8, 0, 8)
-    with pytest.raises(ConfigError, match=r"no whole number: .*'x'"):
-        place_told({**TOLD, "RANK": "x"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RANK", "x"), ("RANK", "8"), ("RANK", "-1"), ("WORLD_SIZE", "-2"), ("WORLD_SIZE", "1e3"),
+        ("WORLD_SIZE", "99999999999"), ("MASTER_PORT", "99999999"), ("MASTER_PORT", "0"),
+        ("LOCAL_RANK", "2"), ("LOCAL_WORLD_SIZE", "9"),
+    ],
+)  # fmt: skip
+def test_a_place_that_can_t_be_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match="can't be") as raised:
+        place_told({**TOLD, name: value})
+    assert value.removesuffix("e3") in str(raised.value)
 
 
 def test_processes_share_a_cpu_and_no_other_single_device() -> None:

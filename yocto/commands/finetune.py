@@ -67,7 +67,7 @@ class Pupil:
 def run(config: FinetuneConfig, progress: Progress) -> Trained | Rehearsed | None:
     """Fine-tune a model in a run of its own, or go on with one; with --dry-run, tell what that
     would take. None in a process that helps another one."""
-    with joined(config) as world:
+    with joined(config, progress) as world:
         if world.leads:
             return _lead(config, world, progress)
         if word := world.hear():

@@ -43,7 +43,7 @@ __all__ = ["Rehearsed", "Trained", "effective", "run", "with_preset"]
 def run(config: TrainConfig, progress: Progress) -> Trained | Rehearsed | None:
     """Train a new run, or go on with one; with --dry-run, tell what that would take. None in a
     process that helps another one."""
-    with joined(config) as world:
+    with joined(config, progress) as world:
         if world.leads:
             return _lead(config, world, progress)
         if word := world.hear():

@@ -17,18 +17,25 @@ from collections.abc import Callable, Sequence
 from yocto.errors import RunError
 from yocto.training.pulse import Store
 
+SOON = 5.0  # seconds in which processes that are started together come
 NAME = "name"  # the key of this attempt's name
 
 
-def meet(store: Store, rank: int, size: int, seconds: float) -> str:
+def meet(
+    store: Store, rank: int, size: int, seconds: float, waiting: Callable[[], None] = lambda: None
+) -> str:
     """The name of this attempt, once all processes have come. Raises RunError where one does not
-    for so long."""
+    for so long. waiting: called by the first process where it takes a while."""
     token = secrets.token_hex(8)
     late = time.monotonic() + seconds
     if rank == 0:
         name = secrets.token_hex(8)
         store.set(NAME, name)
         others = [_hello(name, other) for other in range(1, size)]
+        soon = time.monotonic() + SOON
+        _wait_until(lambda: store.check(others) or time.monotonic() > soon, late)
+        if not store.check(others):
+            waiting()
         _wait_until(lambda: store.check(others), late)
         store.set(_go(name), json.dumps([token, *_read(store, others)]))
         return name

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -33,25 +34,30 @@ from yocto.training.pulse import Pulse, Store, end_soon
 from yocto.training.world import ALONE, World
 from yocto.utils.cores import available_cores
 from yocto.utils.device import pick_device
+from yocto.utils.progress import Progress
+from yocto.utils.signals import stop_requested
 
 # Who is dead is known from the pulse; whoever lives may take its time, to encode a text, say.
 _PATIENCE = timedelta(days=30)
 _COMING = 300.0  # seconds in which all processes have to come
 _LEAVING = 10.0  # seconds that a process has to end when all is done
 
-# Tells processes that are started here that the store is open, and under which name they meet.
-_MEETING, _ALL = "YOCTO_MEETING", "all"
+# Tells processes that are started here that the store is open, under which name they meet, and
+# the number of the process that has started them.
+_MEETING, _ALL, _LEADER = "YOCTO_MEETING", "all", "YOCTO_LEADER"
 
 Watched = Callable[[], tuple[int, str] | None]
 
 
 @contextmanager
-def joined(config: LoopConfig) -> Iterator[World]:
+def joined(config: LoopConfig, progress: Progress) -> Iterator[World]:
     """The processes of a run, all of which are there; one alone needs nothing of this.
 
     Where one fails, all end: the first one with a RunError that tells why, the others without a
     word.
     """
+    if leader := os.environ.get(_LEADER):
+        _end_with(int(leader))
     launched = place_told(os.environ)
     if launched is None and (config.nproc or 1) == 1:
         yield ALONE
@@ -64,7 +70,7 @@ def joined(config: LoopConfig) -> Iterator[World]:
     with ExitStack() as held:
         held.push(_leave_group)  # after all have heard of a failure
         if launched is not None:
-            stores = _common_store(launched)
+            stores = _common_store(launched, progress)
             world = held.enter_context(_together(launched, *stores, _parent_lives()))
         else:
             world = held.enter_context(_start(config))
@@ -94,23 +100,40 @@ def _leave_group(kind: type[BaseException] | None, *_: Any) -> None:
         dist.destroy_process_group()
 
 
+def _end_with(leader: int) -> None:
+    """Let this process end with the one that has started it, whatever it is waiting for."""
+    threading.Thread(target=_watch_leader, args=(leader,), daemon=True).start()
+
+
+def _watch_leader(leader: int) -> None:
+    while os.getppid() == leader:
+        time.sleep(0.5)
+    end_soon(_LEAVING)  # it mostly notices by itself
+
+
 def place_told(environment: Mapping[str, str]) -> World | None:
     """A process's place as torchrun tells it; None where it stands alone. Raises ConfigError."""
     names = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
     if not all(environment.get(name) for name in names):
         return None
     size = environment["WORLD_SIZE"]
+    if size == "1":
+        return None
     local = [("RANK", "0"), ("LOCAL_RANK", "0"), ("LOCAL_WORLD_SIZE", size)]
     try:
         rank, local_rank, local_size = (int(environment.get(*pair)) for pair in local)
         world = World(rank, int(size), local_rank, local_size)
-        int(environment["MASTER_PORT"])
+        port = int(environment["MASTER_PORT"])
+        if not (0 <= world.rank < world.size <= 1 << 16 and 0 < port < 1 << 16):
+            raise ValueError(f"process {rank} of {size} at port {port}")
+        if not 0 <= world.local_rank < world.local_size <= world.size:
+            raise ValueError(f"process {local_rank} of {local_size} on a machine, of {size} in all")
     except ValueError as error:
         raise ConfigError(
-            f"RANK, WORLD_SIZE, LOCAL_RANK or MASTER_PORT is no whole number: {error}",
+            f"RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE or MASTER_PORT can't be: {error}",
             "Start the processes with torchrun, or unset these variables.",
         ) from error
-    return None if world.size <= 1 else world
+    return world
 
 
 def device_of(name: str, world: World) -> str:
@@ -152,8 +175,10 @@ def _together(
     except BaseException as error:
         raised: BaseException = error
         if isinstance(error, RuntimeError):
-            # Of torch.distributed: somebody has gone in the middle of a common sum.
-            raised = pulse.told() or _gone(error)
+            # Of torch.distributed: somebody has gone in the middle of a common sum. torchrun asks
+            # all others to end then; what has happened is to be told first.
+            with stop_requested() as hurried:
+                raised = pulse.told(hurried) or _gone(error)
         if isinstance(raised, YoctoError):
             pulse.fail(f"has failed: {raised.message}", raised.hint)
         else:
@@ -172,12 +197,12 @@ def _gone(error: RuntimeError) -> RuntimeError | RunError:
     if isinstance(error, dist.DistError) or re.search("gloo|nccl", str(error), re.IGNORECASE):
         return RunError(
             "another process is gone, or can't be reached any more",
-            "Earlier checkpoints are whole: go on with --resume auto.",
+            "The checkpoints that were written are whole: go on with --resume auto.",
         )
     return error
 
 
-def _common_store(place: World) -> tuple[Store, Store]:
+def _common_store(place: World, progress: Progress) -> tuple[Store, Store]:
     """Two connections to the store that torchrun has opened, or the first process opens."""
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     name = os.environ.get(_MEETING)
@@ -188,7 +213,8 @@ def _common_store(place: World) -> tuple[Store, Store]:
         store = TCPStore(host, port, is_master=opens, wait_for_workers=False, timeout=patience)
         own = TCPStore(host, port, is_master=False, timeout=patience)
         ours = PrefixStore("yocto", store)
-        name = name or meet(ours, place.rank, place.size, _COMING)
+        tell = partial(progress.say, f"waiting for all {place.size} processes to come")
+        name = name or meet(ours, place.rank, place.size, _COMING, tell)
         return PrefixStore(name, ours), PrefixStore(name, PrefixStore("yocto", own))
     except RuntimeError as error:
         raise RunError(
@@ -263,7 +289,7 @@ def _environment(rank: int, size: int, port: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(_threads(size)), **os.environ,
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size),
         "LOCAL_WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-        _MEETING: _ALL,
+        _MEETING: _ALL, _LEADER: str(os.getpid()),
     }  # fmt: skip
 
 

@@ -93,11 +93,11 @@ class Pulse:
         if self._lost is not None:
             raise self.death(self._lost)
 
-    def told(self) -> RunError | None:
+    def told(self, hurried: Callable[[], bool]) -> RunError | None:
         """Why the processes can't go on, where something has just gone wrong with them: a
-        connection breaks before it is known who died."""
+        connection breaks before it is known who died. hurried: whether there is no time to wait."""
         deadline = time.monotonic() + GRACE
-        while self._lost is None and time.monotonic() < deadline:
+        while self._lost is None and time.monotonic() < deadline and not hurried():
             time.sleep(0.05)
         return None if self._lost is None else self.death(self._lost)
 
@@ -183,4 +183,4 @@ def end_soon(seconds: float) -> None:
 
 
 _COME = "Start as many processes as the others were told of, all with the same command."
-_HINT = "Earlier checkpoints are whole: go on with --resume auto."
+_HINT = "The checkpoints that were written are whole: go on with --resume auto."
