@@ -48,6 +48,27 @@ def test_a_folder_of_something_else_is_never_replaced(place, yocto):
     assert (place / "data" / "token" / "tokenizer.json").is_file()
 
 
+def test_a_folder_takes_no_files_and_no_links_place(place, yocto):
+    assert yocto("export", "--out-path", "out").exit_code == 0
+    (place / "link").symlink_to("out")
+    (place / "file").write_text("mine")
+    for other, words in (("link", "is a link"), ("file", "is a file")):
+        result = yocto("export", "--out-path", other, "--overwrite")
+        assert (result.exit_code, words in result.stderr) == (1, True)
+    assert (place / "link").is_symlink()
+    assert (place / "file").read_text() == "mine"
+
+
+def test_what_somebody_put_beside_an_exported_model_is_not_lost(place, yocto):
+    assert yocto("export", "--out-path", "out").exit_code == 0
+    (place / "out" / "notes.txt").write_text("mine")
+    result = yocto("export", "--out-path", "out", "--overwrite")
+    assert result.exit_code == 1
+    assert "something else than an exported model: notes.txt" in result.stderr
+    assert "move away what is there" in result.stderr
+    assert (place / "out" / "notes.txt").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("format", "dtype"), [("hf", "q8_0"), ("gguf", "bfloat16")], ids=["hf", "gguf"]
 )
@@ -62,6 +83,29 @@ def test_a_gguf_takes_no_folders_place(place, yocto):
     (place / "x.gguf").mkdir()
     result = yocto("export", "--format", "gguf", "--out-path", "x.gguf", "--overwrite")
     assert (result.exit_code, "is a folder" in result.stderr) == (1, True)
+
+
+def test_a_gguf_takes_only_the_place_of_another(place, yocto):
+    (place / "notes.txt").write_text("mine")
+    (place / "link.gguf").symlink_to("notes.txt")
+    (place / "nowhere.gguf").symlink_to("nothing")
+    for other, words in (
+        ("notes.txt", "something else than a .gguf"),
+        ("link.gguf", "is a link"),
+        ("nowhere.gguf", "is a link"),
+    ):
+        result = yocto("export", "--format", "gguf", "--out-path", other, "--overwrite")
+        assert (result.exit_code, words in result.stderr) == (1, True)
+    assert (place / "notes.txt").read_text() == "mine"
+    assert (place / "link.gguf").is_symlink()
+
+
+def test_a_gguf_that_is_there_is_replaced(place, yocto):
+    export = ("export", "--format", "gguf", "--out-path", "x.gguf")
+    (place / "x.gguf").write_bytes(b"GGUF of old")
+    assert yocto(*export).exit_code == 1
+    assert yocto(*export, "--overwrite").exit_code == 0
+    assert (place / "x.gguf").stat().st_size > 1000
 
 
 def test_import_and_export_load_neither_transformers_nor_tokenizers(place):

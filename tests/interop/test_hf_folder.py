@@ -17,7 +17,7 @@ from yocto.chat.roles import ROLE_TOKENS, Message, RoleTemplate
 from yocto.chat.template import template_for
 from yocto.checkpoint import Checkpoint, Run
 from yocto.errors import ExportError
-from yocto.interop.hf_folder import is_model_folder, write_folder
+from yocto.interop.hf_folder import why_kept, write_folder
 from yocto.interop.hf_import import read_model
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.bpe_train import BPETrainer
@@ -289,12 +289,61 @@ def test_only_an_exported_model_or_an_empty_folder_may_be_replaced(tmp_path):
     checkpoint = saved(tmp_path / "run")
     write_folder(checkpoint, tmp_path / "hf", "float32", Recorder())
     (tmp_path / "empty").mkdir()
-    assert is_model_folder(tmp_path / "hf")
-    assert is_model_folder(tmp_path / "empty")
-    for other in (tmp_path, tmp_path / "run", checkpoint.path, checkpoint.path / "config.json"):
-        assert not is_model_folder(other)
-    (tmp_path / "hf" / "mine").mkdir()
-    assert not is_model_folder(tmp_path / "hf")
+    assert why_kept(tmp_path / "hf") is None
+    assert why_kept(tmp_path / "empty") is None
+    for other in (tmp_path, tmp_path / "run", checkpoint.path):
+        assert why_kept(other)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "tokenizers", "sentencepiece", "ids"])
+def test_an_export_of_any_tokenizer_may_be_replaced(tmp_path, kind):
+    if kind == "tokenizers":
+        tokenizer = yocto.adapt_tokenizer(hugging_face(WRAPPED[0]))
+    elif kind == "sentencepiece":
+        tokenizer = SentencePieceTokenizer(sentencepiece_model(next(iter(SENTENCEPIECE))))
+    else:
+        tokenizer = IdsTokenizer(26, 1, 2) if kind == "ids" else learnt(kind)
+    write_folder(saved(tmp_path / "run", tokenizer), tmp_path / "hf", "float32", Recorder())
+    assert why_kept(tmp_path / "hf") is None
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".hidden", "model-00001-of-00002.safetensors"])
+def test_an_exported_model_with_something_beside_it_is_kept(tmp_path, name):
+    write_folder(saved(tmp_path / "run"), tmp_path / "hf", "float32", Recorder())
+    (tmp_path / "hf" / name).write_text("mine")
+    assert why_kept(tmp_path / "hf") == f"{name}, for one"
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_one_of_whose_files_is_none_is_kept(tmp_path, kind):
+    write_folder(saved(tmp_path / "run"), tmp_path / "hf", "float32", Recorder())
+    weights = tmp_path / "hf" / "model.safetensors"
+    weights.rename(tmp_path / "weights")
+    weights.mkdir() if kind == "folder" else weights.symlink_to(tmp_path / "weights")
+    assert why_kept(tmp_path / "hf") == "model.safetensors, for one"
+
+
+def test_a_model_that_transformers_has_saved_is_kept(tmp_path):
+    write_folder(saved(tmp_path / "run"), tmp_path / "hf", "float32", Recorder())
+    opened(tmp_path / "hf").save_pretrained(tmp_path / "theirs")
+    assert why_kept(tmp_path / "theirs") == "its config.json is not that of an export"
+
+
+@pytest.mark.parametrize("content", ['{"architectures": ["LlamaForCausalLM"]}', "[]", "{", None])
+def test_a_model_that_was_fetched_is_kept(tmp_path, content):
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    assert why_kept(tmp_path) == "its config.json is not that of an export"
+
+
+def test_two_exports_are_the_same_to_the_byte(tmp_path):
+    checkpoint = saved(tmp_path / "run")
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        write_folder(checkpoint, folder, "float32", Recorder())
+    for file in first.iterdir():
+        assert file.read_bytes() == (second / file.name).read_bytes()
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):

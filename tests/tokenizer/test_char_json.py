@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 import yocto
 from yocto.errors import TokenizerError
-from yocto.tokenizer.char import CharTokenizer
+from yocto.tokenizer.char import CharTokenizer, make_preparer
 from yocto.tokenizer.char_json import char_from_tokenizer_json, char_json
 
-ALPHABET = "aAbBéÉ ß\n\t.,'1½Σςσ🙂e\u0301ﬁ"
+ALPHABET = "aAbBéÉ ß\n\t.,'1½Σςσ漢’ʰ🙂e\u0301ﬁ"
+# Cased, case-ignorable, both, and neither.
+AROUND_SIGMA = "ΣΣΣσςaAαΩǅⅠ'’.:ʰª\u0301\u0345\u00ad\u200d漢1_ \n🙂ßİ"
 
 
 def both(**options):
@@ -22,7 +24,7 @@ def both(**options):
 
 @pytest.mark.parametrize("normalize", ["none", "nfc", "nfkc"])
 @pytest.mark.parametrize("lowercase", [False, True])
-@given(text=st.text(st.sampled_from(ALPHABET.replace("Σ", ""))))
+@given(text=st.text(st.sampled_from(ALPHABET)))
 def test_the_ids_and_the_text_are_ours(normalize, lowercase, text):
     ours, theirs = both(normalize=normalize, lowercase=lowercase)
     try:
@@ -35,8 +37,20 @@ def test_the_ids_and_the_text_are_ours(normalize, lowercase, text):
 
 def test_a_sigma_at_the_end_of_a_word_is_written_as_python_writes_it():
     ours, theirs = both(lowercase=True)
-    for text in ("ΣΣ", "σΣ.", "ΣΣ Σ"):
+    for text in ("ΣΣ", "σΣ.", "ΣΣ Σ", "漢Σ", "ΣΣ'Σ", "Σ'Σ", "'Σ", "ΣΣ'", "ʰΣ", "aʰΣ", "a\u0301Σ"):
         assert theirs.encode(text).ids == ours.encode(text)
+
+
+@pytest.mark.parametrize("normalize", ["none", "nfc", "nfkc"])
+@given(
+    text=st.text(
+        st.sampled_from(AROUND_SIGMA)
+        | st.characters(min_codepoint=0x300, max_codepoint=0x3FF, exclude_categories=["Cn"])
+    )
+)
+def test_any_text_is_brought_into_the_form_that_ours_has(normalize, text):
+    _, theirs = both(lowercase=True, normalize=normalize)
+    assert theirs.normalizer.normalize_str(text) == make_preparer(normalize, True)(text)
 
 
 def test_a_character_that_is_not_there_is_an_error_there_too():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import ray_nodes as remote
@@ -96,3 +99,97 @@ def test_where_every_node_is_gone_each_future_says_so(cluster, monkeypatch):
         assert "ray start" in caught.value.hint
         with pytest.raises(ClusterError, match="no node of the cluster is left"):
             tasks.submit(remote.plus_one, 1).result(1)
+
+
+# ------------------------------------------------------- a connection that breaks, of a stand-in
+
+
+class StandIn:
+    """Of ray what the tasks use; a task is done when it is asked for. remote, get: what happens
+    instead, called with how many were before."""
+
+    exceptions = SimpleNamespace(
+        RayError=type("RayError", (Exception,), {}),
+        RayTaskError=type("RayTaskError", (Exception,), {}),
+    )
+
+    def __init__(self, started=lambda before: None, fetched=lambda before: None):
+        self.started, self.fetched = started, fetched
+        self.starts = self.fetches = 0
+        self.calls = {}
+
+    def remote(self, **options):
+        return lambda function: SimpleNamespace(remote=self.start)
+
+    def start(self, version, python, function, arguments):
+        before, self.starts = self.starts, self.starts + 1
+        self.started(before)
+        self.calls[before] = (function, arguments)
+        return before
+
+    def wait(self, refs, num_returns, timeout):
+        return refs[:1], refs[1:]
+
+    def get(self, ref):
+        before, self.fetches = self.fetches, self.fetches + 1
+        self.fetched(before)
+        function, arguments = self.calls[ref]
+        return function(*arguments)
+
+    def cancel(self, ref, force):
+        raise ConnectionError("no connection")
+
+    def cluster_resources(self):
+        return {"CPU": 1.0}
+
+
+def breaks_at(*turns):
+    def act(before):
+        if before in turns:
+            raise ConnectionError("no connection\nand more")
+
+    return act
+
+
+def stood_in(monkeypatch, ray: StandIn, workers: int = 2) -> ClusterTasks:
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    return ClusterTasks(Cluster(workers, 2), Told())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_where_the_connection_breaks_as_a_result_is_fetched_each_future_says_so(
+    monkeypatch, workers
+):
+    with stood_in(monkeypatch, StandIn(fetched=breaks_at(1, 2, 3)), workers) as tasks:
+        first, *rest = [tasks.submit(str.upper, text) for text in "abcd"]
+        assert first.result(20) == "A"
+        for future in rest:
+            with pytest.raises(ClusterError, match="the cluster is lost: no connection"):
+                future.result(20)
+        with pytest.raises(ClusterError, match="the cluster is lost: no connection"):
+            tasks.submit(str.upper, "e").result(20)
+
+
+def test_where_it_breaks_as_a_task_that_waited_is_submitted_each_future_says_so(monkeypatch):
+    gate = threading.Event()
+    ray = StandIn(started=breaks_at(1), fetched=lambda before: gate.wait(20))
+    with stood_in(monkeypatch, ray, workers=1) as tasks:
+        first, *rest = [tasks.submit(str.upper, text) for text in "abc"]
+        gate.set()
+        assert first.result(20) == "A"
+        for future in rest:
+            with pytest.raises(ClusterError, match="the cluster is lost: no connection"):
+                future.result(20)
+
+
+def test_a_task_that_never_can_be_submitted_says_so_too(monkeypatch):
+    with stood_in(monkeypatch, StandIn(started=breaks_at(*range(9)))) as tasks:
+        futures = [tasks.submit(str.upper, text) for text in "ab"]
+        for future in futures:
+            with pytest.raises(ClusterError, match="the cluster is lost: no connection"):
+                future.result(20)
+
+
+def test_a_task_that_could_not_be_submitted_at_once_is_submitted_again(monkeypatch):
+    with stood_in(monkeypatch, StandIn(started=breaks_at(0))) as tasks:
+        assert tasks.submit(str.upper, "a").result(20) == "A"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from yocto.checkpoint import Checkpoint, find_checkpoint
 from yocto.config import ExportConfig
 from yocto.errors import DataError
+from yocto.utils.files import making
 from yocto.utils.progress import Progress
 
 if TYPE_CHECKING:
@@ -44,12 +45,25 @@ def check_free(out: Path, config: ExportConfig) -> None:
         raise DataError(
             f"{out} is there already", "Replace it with --overwrite, or choose another --out-path."
         )
-    hint = "Choose another --out-path."
+    hint = "Choose another --out-path, or move away what is there."
+    # A slip must not cost anybody something else.
     if config.format == "gguf":
-        if not out.is_file():
-            raise DataError(f"{out} is a folder, and a .gguf is a file", hint)
+        if out.is_symlink() or not out.is_file():
+            raise DataError(f"{out} is {_kind(out)}, and a .gguf is a file", hint)
+        with making(out), out.open("rb") as file:
+            if file.read(4) not in (b"GGUF", b""):
+                raise DataError(f"{out} is something else than a .gguf", hint)
         return
-    from yocto.interop.hf_folder import is_model_folder
+    if out.is_symlink() or not out.is_dir():
+        raise DataError(f"{out} is {_kind(out)}, and a model of format hf is a folder", hint)
+    from yocto.interop.hf_folder import why_kept
 
-    if not is_model_folder(out):  # a slip must not cost anybody a folder of something else
-        raise DataError(f"{out} holds something else than an exported model", hint)
+    with making(out):
+        why = why_kept(out)
+    if why is not None:
+        raise DataError(f"{out} holds something else than an exported model: {why}", hint)
+
+
+def _kind(path: Path) -> str:
+    kinds = {"a link": path.is_symlink(), "a folder": path.is_dir(), "a file": path.is_file()}
+    return next((kind for kind, is_so in kinds.items() if is_so), "no file")

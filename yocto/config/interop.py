@@ -57,7 +57,7 @@ class ExportConfig(Config):
         "float16 or q8_0.",
         default_text="float32 of hf, float16 of gguf",
     )
-    overwrite: bool = knob(False, "Replace what lies at that place.")
+    overwrite: bool = knob(False, "Replace an exported model that lies there.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

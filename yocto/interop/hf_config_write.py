@@ -9,6 +9,9 @@ from yocto.errors import ExportError
 from yocto.interop.families import BY_TYPE, GPT2, QWEN3, Family
 from yocto.interop.hf_rope import rope_parameters
 
+# Its key tells an exported model from one that was fetched; what transformers has saved since then
+# has its version as well.
+MARK, RESAVED = {"exported_by": "yocto"}, "transformers_version"
 _HINT = (
     "What can be exported is trained with --family gpt2, llama or qwen3 and their own norm, "
     "position and mlp"
@@ -75,7 +78,13 @@ def config_json(
         **ends,
         "dtype": dtype,
         "torch_dtype": dtype,  # its name before transformers 5
+        **MARK,
     }
+
+
+def is_exported(content: Any) -> bool:
+    """Whether a config.json is as `config_json` has made it."""
+    return isinstance(content, dict) and MARK.items() <= content.items() and RESAVED not in content
 
 
 def _gpt2(config: GPTConfig) -> dict[str, Any]:

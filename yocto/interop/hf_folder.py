@@ -10,9 +10,10 @@ from typing import Any
 
 from yocto.checkpoint import Checkpoint
 from yocto.checkpoint.chat_template import GENERATION, SETTINGS, TEMPLATE
+from yocto.checkpoint.step import WEIGHTS
 from yocto.errors import CheckpointError
 from yocto.interop.chat_templates import chat_template
-from yocto.interop.hf_config_write import config_json, family_of
+from yocto.interop.hf_config_write import config_json, family_of, is_exported
 from yocto.interop.hf_tokenizer import tokenizer_config, tokenizer_files
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.tokenizer.roles import END
@@ -21,6 +22,10 @@ from yocto.utils.progress import Progress
 
 _HINT = "Put the file right, or take it away."
 _MOST_BANNED = 1000
+# All that is ever written.
+_NAMES = frozenset({
+    "config.json", WEIGHTS, SETTINGS, GENERATION, TEMPLATE, "tokenizer.json", "tokenizer.model",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,19 +84,20 @@ def write_folder(checkpoint: Checkpoint, out: Path, dtype: str, progress: Progre
     )
 
 
-def is_model_folder(folder: Path) -> bool:
-    """Whether a folder holds nothing, or an exported model: something that may be replaced."""
-    if folder.is_symlink() or not folder.is_dir():
-        return False
-    if any(path.is_dir() for path in folder.iterdir()):
-        return False
-    if not any(folder.iterdir()):
-        return True
+def why_kept(folder: Path) -> str | None:
+    """Why a folder must not be replaced; None for one that is empty, and for an exported model with
+    nothing beside it."""
+    there = sorted(folder.iterdir())
+    for path in there:
+        if path.name not in _NAMES or path.is_symlink() or not path.is_file():
+            return f"{path.name}, for one"
+    if not there:
+        return None
     try:
         content = parse_json((folder / "config.json").read_bytes())
     except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and "architectures" in content
+        content = None
+    return None if is_exported(content) else "its config.json is not that of an export"
 
 
 def _beside(checkpoint: Checkpoint, tokenizer: BaseTokenizer) -> tuple[dict[str, bytes], list[str]]:

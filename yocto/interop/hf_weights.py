@@ -19,7 +19,8 @@ from safetensors import SafetensorError, safe_open
 from yocto.errors import CheckpointError
 from yocto.interop.families import HEAD, Family, Shape, Tensor
 from yocto.interop.hf_config import HINT, Source
-from yocto.model.gpt import GPT, rope_tables
+from yocto.model.empty import empty_gpt
+from yocto.model.gpt import GPT
 from yocto.utils.files import read_json
 from yocto.utils.progress import Progress
 
@@ -64,18 +65,12 @@ class HFWeights:
         config = source.model
         if config.tie_weights and HEAD in self.stored and not self._head_is_tied(source):
             config = dataclasses.replace(config, tie_weights=False, given=config.given)
-        with torch.device("meta"):  # all but the memory
-            model = GPT(config)
-        shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+        with torch.device("meta"):  # shapes, and no memory
+            weights = GPT(config).state_dict()
+        shapes = {name: tuple(value.shape) for name, value in weights.items()}
         wanted = list(self.family.tensors(config, source.attention_bias, source.mlp_bias))
         self._check(wanted, shapes, bool(config.tie_weights))
-        model = model.to_empty(device="cpu")
-        # What is no weight, or is one twice, came from nowhere.
-        if config.tie_weights:
-            model.lm_head.weight = model.wte.weight
-        if config.position == "rope":
-            for name, table in zip(("cos", "sin"), rope_tables(config), strict=True):
-                model.get_buffer(name).copy_(table)
+        model = empty_gpt(config)
         self._fill(model, wanted, progress)
         return model.eval()
 

@@ -1,7 +1,9 @@
 """A char tokenizer as Hugging Face's tokenizer.json, written and read.
 
 There, characters are a vocabulary of words (WordLevel) over a text that is cut into its characters.
-The ids are equal for all characters that the vocabulary has; another one is an error there as here.
+The ids are equal for all texts whose characters the vocabulary has; another character is an error
+there as here. Small letters and normal forms are those of each library's version of Unicode, so a
+character that only one of the two knows yet may differ.
 """
 
 from __future__ import annotations
@@ -18,10 +20,15 @@ _STEP = {
     "type": "Split", "pattern": {"Regex": r"[\s\S]"}, "behavior": "Isolated", "invert": False,
 }  # fmt: skip
 _FORMS: tuple[Normalization, ...] = ("none", "nfc", "nfkc")
-# Python writes a sigma that ends a word as ς; the other library knows no ends of words.
+# Python writes a sigma that ends a word as ς; the other library knows no ends of words. Source: the
+# Unicode Standard, table 3-17, Final_Sigma: a cased letter before it and none after, whatever is
+# case-ignorable in between. A few characters, such as ʰ, are both, and count as ignorable.
+_LETTER, _IGNORED = r"[\p{Cased}&&[^\p{Case_Ignorable}]]", r"\p{Case_Ignorable}*"
 _SIGMA = {
-    "type": "Replace", "pattern": {"Regex": r"(?<=\p{L})Σ(?!\p{L})"}, "content": "ς",
-}  # fmt: skip
+    "type": "Replace",
+    "pattern": {"Regex": f"(?<={_LETTER}{_IGNORED})Σ(?!{_IGNORED}{_LETTER})"},
+    "content": "ς",
+}
 
 
 def char_json(tokenizer: CharTokenizer) -> str:

@@ -64,7 +64,8 @@ class ClusterTasks(Executor):
                 job.future.set_exception(self._fault)
                 return job.future
             self._waiting.append(job)
-            self._start()
+            with suppress(Exception):  # the watcher will try it again, and tell what is wrong
+                self._start()
         return job.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -81,15 +82,16 @@ class ClusterTasks(Executor):
         self._tell()
 
     def _start(self) -> None:
-        """Submit what waits, as much as may run at once. With the lock."""
+        """Submit what waits, as much as may run at once; what can't be submitted goes on waiting.
+        With the lock."""
         python = (sys.version_info[0], sys.version_info[1])
         while self._waiting and (self._limit is None or len(self._running) < self._limit):
-            job = self._waiting.popleft()
-            if not job.tries and not job.future.set_running_or_notify_cancel():
-                continue
-            job.tries += 1
-            ref = self._remote.remote(__version__, python, job.function, job.arguments)
-            self._running[ref] = job
+            job = self._waiting[0]
+            if job.tries or job.future.set_running_or_notify_cancel():
+                job.tries += 1
+                ref = self._remote.remote(__version__, python, job.function, job.arguments)
+                self._running[ref] = job
+            self._waiting.popleft()
 
     def _watch(self) -> None:
         """Take results as they come, whatever the order in which they are asked for."""
@@ -112,26 +114,34 @@ class ClusterTasks(Executor):
         import ray
 
         with self._lock:
+            if not self._running:
+                self._start()
             refs = list(self._running)
         if not refs:
             self._ended.wait(_LOOK / 5)
             return True
         ready, _ = ray.wait(refs, num_returns=1, timeout=_LOOK)
         for ref in ready:
+            # It is taken off only then: no job must be nowhere when the connection breaks.
+            self._settle(self._running[ref], ref)
             with self._lock:
-                job = self._running.pop(ref)
-            try:
-                job.future.set_result(ray.get(ref))
-            except ray.exceptions.RayTaskError as error:
-                if isinstance(error.cause, ray.exceptions.RayError):
-                    self._again(job, error.cause)
-                else:
-                    job.future.set_exception(_told_as_here(error))
-            except ray.exceptions.RayError as error:
-                self._again(job, error)
-            with self._lock:
+                del self._running[ref]
                 self._start()
         return bool(ready)
+
+    def _settle(self, job: _Job, ref: Any) -> None:
+        """Give a job's future what came of it, or let the job wait for another try."""
+        import ray
+
+        try:
+            job.future.set_result(ray.get(ref))
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, ray.exceptions.RayError):
+                self._again(job, error.cause)
+            else:
+                job.future.set_exception(_told_as_here(error))
+        except ray.exceptions.RayError as error:
+            self._again(job, error)
 
     def _again(self, job: _Job, error: BaseException) -> None:
         if job.tries >= TRIES:
