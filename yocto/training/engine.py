@@ -15,6 +15,7 @@ from torch import Tensor
 
 from yocto.config import LoopConfig
 from yocto.dataset.batches import IGNORED, Batch
+from yocto.model.empty import empty_gpt
 from yocto.model.gpt import GPT
 from yocto.training.lora import factors_state, load_factors, plain_model
 from yocto.training.loss import LanguageModelLoss
@@ -172,8 +173,7 @@ class Engine:
             whole = self.parallel.whole(p.detach())
             if self.world.leads:
                 weights[name] = _copy(whole)
-        with torch.device("cpu" if self.world.leads else "meta"):
-            plain = GPT(self.model.config, torch.Generator())
+        plain = empty_gpt(self.model.config)
         for name, p in plain.named_parameters() if self.world.leads else ():
             p.data = weights[name]
         return plain.eval()
