@@ -18,7 +18,7 @@ from tiny import make_text
 
 from yocto.checkpoint import Checkpoint, Run
 from yocto.errors import ConfigError
-from yocto.training.processes import device_of, place_told
+from yocto.training.places import device_of, place_told
 from yocto.training.world import World
 
 SETTINGS = [

@@ -21,7 +21,7 @@ from yocto.training.lora import factors_state, load_factors, plain_model
 from yocto.training.loss import LanguageModelLoss
 from yocto.training.optimizer import make_optimizers
 from yocto.training.parallel import make_parallel, portion
-from yocto.training.processes import device_of
+from yocto.training.places import device_of
 from yocto.training.state import checked_states, rng_states, set_rng_states
 from yocto.training.world import ALONE, World
 from yocto.utils.device import allow_tf32, pick_device, pick_dtype

@@ -15,7 +15,7 @@ from yocto.model.size import count_parameters
 from yocto.training.advice import ways_to_less, what_to_lower
 from yocto.training.lessons import Lessons
 from yocto.training.memory import training_memory
-from yocto.training.processes import device_of
+from yocto.training.places import device_of
 from yocto.training.world import ALONE, World
 from yocto.utils.device import available_memory, describe_device, memory_in_use, pick_device
 from yocto.utils.progress import Progress

@@ -24,6 +24,10 @@ SILENT = 15  # beats that a process may miss; even compiling a kernel takes less
 GRACE = 5.0  # seconds that the main thread has to notice by itself that it waits for nobody
 
 
+# Whose death is known otherwise, and how that came.
+Watched = Callable[[], tuple[int, str] | None]
+
+
 class Store(Protocol):
     """What all processes read and write: torch.distributed's."""
 
@@ -57,7 +61,7 @@ class Pulse:
         own_store: Store,
         rank: int,
         size: int,
-        watched: Callable[[], tuple[int, str] | None] = lambda: None,
+        watched: Watched = lambda: None,
         bury: Callable[[], None] = lambda: None,
     ) -> None:
         self.store, self._store, self.rank, self.size = store, own_store, rank, size
