@@ -221,6 +221,8 @@ def test_pickles_are_never_opened(tmp_path):
     ("change", "words"),
     [
         (lambda f, i: i["weight_map"].update({"lm_head.weight": "../x"}), "names the file '../x'"),
+        (lambda f, i: i["weight_map"].update({"lm_head.weight": ".."}), "names the file '..'"),
+        (lambda f, i: i["weight_map"].update({"lm_head.weight": ""}), "names the file ''"),
         (lambda f, i: i.pop("weight_map"), "has no weight_map"),
         (lambda f, i: next(f.glob("model-*.safetensors")).unlink(), "is missing"),
         (lambda f, i: next(f.glob("model-*.safetensors")).write_bytes(b"{"), "can't be read"),

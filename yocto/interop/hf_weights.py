@@ -138,7 +138,7 @@ def _shards(folder: Path) -> dict[Path, set[str] | None]:
         found: dict[Path, set[str] | None] = {}
         for name, file in table.items():
             # A name with a folder in it might lead anywhere.
-            if not isinstance(file, str) or Path(file).name != file:
+            if not isinstance(file, str) or Path(file).name != file or file in ("", ".."):
                 raise CheckpointError(f"{folder / INDEX} names the file {file!r}", _FETCH)
             names = found.setdefault(folder / file, set())
             assert names is not None
