@@ -121,6 +121,18 @@ def test_a_run_of_this_name_is_replaced_only_when_told_so(place, yocto):
     assert sorted(path.name for path in run.iterdir()) == ["best", "latest", "step-000000"]
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_what_a_killed_import_left_half_written_goes_with_the_next_one(place, yocto, again):
+    run = place / "checkpoints" / "mine"
+    if again:
+        ok(yocto("import", "model", "--run-name", "mine"))
+    for left in (".step-000000.4711.tmp", ".step-000000.4712.old"):
+        (run / left).mkdir(parents=True)
+        (run / left / "model.safetensors").write_bytes(b"half of it")
+    ok(yocto("import", "model", "--run-name", "mine", *["--overwrite"] * again))
+    assert sorted(path.name for path in run.iterdir()) == ["best", "latest", "step-000000"]
+
+
 @pytest.mark.parametrize("name", ["a/b", "latest", ".x"])
 def test_a_name_that_is_none_is_refused(place, yocto, name):
     result = yocto("import", "model", "--run-name", name)

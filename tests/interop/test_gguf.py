@@ -329,3 +329,17 @@ def test_progress_counts_the_bytes_of_the_weights(tmp_path):
     assert told.bytes == Path(told.path).stat().st_size > -counted[0] > 0.8 * told.bytes
     assert sum(counted) == 0
     assert len(counted) == told.tensors + 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "q8_0"])
+@pytest.mark.parametrize("spoilt", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_no_numbers_are_refused(dtype, spoilt, tmp_path):
+    tokenizer = trained("qwen2")
+    model = random_model(tokenizer, family="llama")
+    with torch.no_grad():
+        model.blocks[1].mlp.up_proj.weight[0, 0] = spoilt
+    checkpoint, path = saved(tmp_path, model, tokenizer), tmp_path / "out" / "spoilt.gguf"
+    with pytest.raises(ExportError, match=r"blk\.1\.ffn_up\.weight .* are spoilt") as told:
+        write_gguf(checkpoint, path, dtype, SilentProgress())
+    assert "earlier checkpoint" in told.value.hint
+    assert list(path.parent.iterdir()) == []

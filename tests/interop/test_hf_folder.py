@@ -132,6 +132,29 @@ def test_a_weight_that_float16_can_not_hold_is_refused(tmp_path):
     assert not (tmp_path / "hf").exists()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_weights_that_are_no_numbers_are_said_to_be_spoilt(tmp_path, dtype, value):
+    model = tiny_gpt()
+    with torch.no_grad():
+        model.wte.weight[0, 0] = value
+    step = Run(tmp_path / "run").save(0, model, CharTokenizer(LETTERS), {}, 1)
+    with pytest.raises(ExportError, match=r"embed_tokens\.weight .* are spoilt") as caught:
+        write_folder(Checkpoint.open(step), tmp_path / "hf", dtype, Recorder())
+    assert "earlier checkpoint" in caught.value.hint
+    assert not (tmp_path / "hf").exists()
+
+
+def test_a_weight_that_bfloat16_can_not_hold_is_refused(tmp_path):
+    model = tiny_gpt()
+    with torch.no_grad():
+        model.wte.weight[0, 0] = 3.4e38  # below float32's largest, and rounded up
+    step = Run(tmp_path / "run").save(0, model, CharTokenizer(LETTERS), {}, 1)
+    with pytest.raises(ExportError, match="bfloat16 can't") as caught:
+        write_folder(Checkpoint.open(step), tmp_path / "hf", "bfloat16", Recorder())
+    assert "--dtype float32" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("knobs", "told", "typed"),
     [

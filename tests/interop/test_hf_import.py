@@ -202,6 +202,20 @@ def test_tensors_that_are_not_what_config_json_tells_of_are_named(tmp_path, chan
     assert words in caught.value.message
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", ["model.layers.1.mlp.up_proj.weight", "lm_head.weight"])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, name, value, dtype):
+    llama().to(dtype).save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    weights[name].view(-1)[5] = value
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=f"{name} holds values .* are spoilt") as caught:
+        read_model(tmp_path, Recorder())
+    assert str(tmp_path / "model.safetensors") in caught.value.message
+    assert caught.value.hint
+
+
 def test_a_shape_is_looked_at_before_memory_is_taken(tmp_path):
     llama().save_pretrained(tmp_path)
     rewritten(tmp_path, {"vocab_size": 1 << 24, "hidden_size": 65536, "intermediate_size": 1 << 20})
@@ -221,6 +235,8 @@ def test_pickles_are_never_opened(tmp_path):
     ("change", "words"),
     [
         (lambda f, i: i["weight_map"].update({"lm_head.weight": "../x"}), "names the file '../x'"),
+        (lambda f, i: i["weight_map"].update({"lm_head.weight": ".."}), "names the file '..'"),
+        (lambda f, i: i["weight_map"].update({"lm_head.weight": ""}), "names the file ''"),
         (lambda f, i: i.pop("weight_map"), "has no weight_map"),
         (lambda f, i: next(f.glob("model-*.safetensors")).unlink(), "is missing"),
         (lambda f, i: next(f.glob("model-*.safetensors")).write_bytes(b"{"), "can't be read"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 from itertools import pairwise
@@ -53,6 +55,30 @@ def test_a_task_whose_worker_is_killed_is_done_again_and_that_is_told(cluster, t
     lost = [line for line in told.lines if "lost with a worker or a node" in line]
     assert lost
     assert "(WorkerCrashedError)" in lost[0]
+
+
+_LOSES_A_WORKER = """
+import sys, time
+import ray_nodes as remote
+from encoding import Told
+from yocto.utils.cluster import connected
+from yocto.utils.cluster_tasks import ClusterTasks
+
+address, folder = sys.argv[1:]
+with connected(address, None, Told()) as cluster, ClusterTasks(cluster, Told()) as tasks:
+    print(tasks.submit(remote.die_until, folder, 7, 1).result(60))
+    time.sleep(2)  # what Ray has to say comes later
+"""
+
+
+@pytest.mark.parametrize("own", [{}, {"RAY_DEDUP_LOGS": "0"}])
+def test_of_a_lost_worker_ray_says_nothing_on_standard_output(own, ray_nodes, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", _LOSES_A_WORKER, ray_nodes.address, str(tmp_path)],
+        capture_output=True, text=True, timeout=100, env={**os.environ, **own},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "7\n"), done.stderr
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_task_that_is_lost_every_time_is_an_error_and_others_go_on(cluster, tmp_path):

@@ -145,8 +145,9 @@ class Run:
                 remove(self.path / name)
 
     def keep_only(self, step: int) -> None:
-        """Delete what an older run of this name left, now that a step of the new one is saved."""
-        for folder in self.path.glob("step-*"):
+        """Delete what an older run of this name left, whole or half written, now that a step of the
+        new one is saved."""
+        for folder in (*self.path.glob("step-*"), *self.path.glob(".step-*")):
             if folder.name != f"step-{step:06d}":
                 shutil.rmtree(folder, ignore_errors=True)
         for name in ("best", *(f".{name}.replaced" for name in RECORDS)):

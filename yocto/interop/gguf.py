@@ -5,6 +5,7 @@ Source: the specification in ggml-org/ggml, docs/gguf.md, by way of the package 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -220,9 +221,15 @@ def _write(
 
 
 def _check_range(name: str, weights: Any, kind: str) -> None:
-    """Raise ExportError where weights, or the scales of them, become infinite."""
+    """Raise ExportError where weights are no numbers, or where they, or the scales of them, become
+    infinite."""
     limit = {"F32": float("inf"), "F16": _LARGEST, "Q8_0": 127 * _LARGEST}[kind]
     largest = float(abs(weights).max(initial=0))
+    if not math.isfinite(largest):  # NaN is the largest wherever it is
+        raise ExportError(
+            f"{name} holds values that are NaN or infinite: the weights are spoilt",
+            "Export an earlier checkpoint: --ckpt RUN/STEP",
+        )
     if largest > limit:
         raise ExportError(
             f"{name} has a weight of {largest:.3g}, and {kind.lower()} goes up to {limit:.3g}",

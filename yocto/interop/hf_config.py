@@ -6,7 +6,6 @@ out have the defaults of transformers' own classes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from yocto.config import FAMILIES, GPTConfig
 from yocto.errors import CheckpointError
 from yocto.interop.families import BY_TYPE, GPT2, QWEN3, SUPPORTED, Family
-from yocto.interop.hf_rope import read_rope
+from yocto.interop.hf_rope import is_number, read_rope
 from yocto.utils.files import read_json
 
 HINT = "yocto imports GPT-2, Llama and Qwen3 models; `yocto import --help` tells of what."
@@ -119,7 +118,7 @@ class _Reader:
             "n_layer": self._count("n_layer", "num_hidden_layers"),
             "n_head": self._count("n_head", "num_attention_heads"),
             "n_embd": width,
-            "n_inner": self._count("n_inner") if self.content.get("n_inner") else 4 * width,
+            "n_inner": 4 * width if self.content.get("n_inner") is None else self._count("n_inner"),
             "block_size": self._count("n_positions", "max_position_embeddings"),
             "norm_eps": self._number("layer_norm_epsilon", 1e-5),
         }
@@ -150,11 +149,15 @@ class _Reader:
         """Raise for attention that looks back only so far."""
         hint = "yocto's attention sees the whole context."
         kinds = self.content.get("layer_types")
-        if kinds is not None and (not isinstance(kinds, list) or {*kinds} - {"full_attention"}):
+        known = isinstance(kinds, list) and all(kind == "full_attention" for kind in kinds)
+        if kinds is not None and not known:
             raise self.fault("layer_types", "only full_attention is known", hint)
-        windowed = self.content.get("use_sliding_window") and self.content.get("sliding_window")
+        if kinds is not None or not self._flag("use_sliding_window", False):
+            return
         first = self.content.get("max_window_layers", 28)
-        if windowed and kinds is None and first < self._count("num_hidden_layers"):
+        if type(first) is not int:
+            raise self.fault("max_window_layers", "a whole number belongs there", hint)
+        if self.content.get("sliding_window") and first < self._count("num_hidden_layers"):
             raise self.fault("use_sliding_window", "sliding windows are not known", hint)
 
     def _activation(self, key: str, default: str, known: tuple[str, ...]) -> None:
@@ -175,7 +178,7 @@ class _Reader:
 
     def _number(self, key: str, default: float) -> float:
         value = self.content.get(key, default)
-        if type(value) not in (int, float) or not math.isfinite(value):
+        if not is_number(value):
             raise self.fault(key, "a number belongs there")
         return float(value)
 

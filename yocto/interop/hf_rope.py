@@ -18,6 +18,14 @@ _HINT = "yocto knows the rope types default, linear and llama3."
 _LLAMA3 = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
 
 
+def is_number(value: Any) -> bool:
+    """Whether a float can hold it; a whole number in JSON may have a thousand digits."""
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def read_rope(content: Mapping[str, Any], fault: Fault) -> tuple[float, str]:
     """rope_base and rope_scaling of ours. fault: makes the error for a key, of why and a hint."""
     key = "rope_scaling" if content.get("rope_scaling") else "rope_parameters"
@@ -28,7 +36,7 @@ def read_rope(content: Mapping[str, Any], fault: Fault) -> tuple[float, str]:
         if table.get("partial_rotary_factor", 1.0) not in (1.0, None):
             raise fault(name, "yocto rotates all channels of a head", _HINT)
     base = values.get("rope_theta", content.get("rope_theta", 10000.0))
-    if type(base) not in (int, float) or not math.isfinite(base):
+    if not is_number(base):
         where = key if "rope_theta" in values else "rope_theta"
         raise fault(where, "rope_theta is a number", _HINT)
     kind = values.get("rope_type", values.get("type", "default"))
@@ -39,7 +47,7 @@ def read_rope(content: Mapping[str, Any], fault: Fault) -> tuple[float, str]:
     names = _LLAMA3 if kind == "llama3" else _LLAMA3[:1]
     numbers = [values.get(name) for name in names]
     for name, number in zip(names, numbers, strict=True):
-        if type(number) not in (int, float):
+        if not is_number(number):
             raise fault(key, f"{name} is missing or no number", _HINT)
     scaling = ":".join([kind, *map(repr, numbers)])
     try:

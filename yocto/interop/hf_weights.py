@@ -61,7 +61,8 @@ class HFWeights:
 
     def load(self, source: Source, progress: Progress) -> GPT:
         """The model, in float32. Raises CheckpointError for tensors that are missing, too many or
-        of another shape than config.json tells of, before it takes memory."""
+        of another shape than config.json tells of, before it takes memory; and, as it reads them,
+        for those with values that are no numbers."""
         config = source.model
         if config.tie_weights and HEAD in self.stored and not self._head_is_tied(source):
             config = dataclasses.replace(config, tie_weights=False, given=config.given)
@@ -113,6 +114,7 @@ class HFWeights:
         with progress.task("reading weights", len(there), "tensor") as task:
             for tensor in there:
                 theirs = self._read(tensor.name)
+                self._check_finite(tensor.name, theirs)
                 theirs = theirs.t() if tensor.flipped else theirs
                 start = 0
                 for name in tensor.ours:
@@ -120,6 +122,14 @@ class HFWeights:
                     value.copy_(theirs[start : start + len(value)])
                     start += len(value)
                 task.advance(1)
+
+    def _check_finite(self, name: str, values: torch.Tensor) -> None:
+        if not bool(torch.isfinite(values).all()):
+            stored = self.stored[name]
+            raise CheckpointError(
+                f"{stored.file}: {stored.name} holds values that are NaN or infinite: the weights "
+                f"are spoilt", _FETCH,
+            )  # fmt: skip
 
     def _read(self, name: str) -> torch.Tensor:
         stored = self.stored[name]
@@ -138,7 +148,7 @@ def _shards(folder: Path) -> dict[Path, set[str] | None]:
         found: dict[Path, set[str] | None] = {}
         for name, file in table.items():
             # A name with a folder in it might lead anywhere.
-            if not isinstance(file, str) or Path(file).name != file:
+            if not isinstance(file, str) or Path(file).name != file or file in ("", ".."):
                 raise CheckpointError(f"{folder / INDEX} names the file {file!r}", _FETCH)
             names = found.setdefault(folder / file, set())
             assert names is not None

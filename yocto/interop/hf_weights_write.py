@@ -40,17 +40,25 @@ class Written:
                 )
 
     def save(self, folder: Path, dtype: str) -> None:
-        """Write model.safetensors. Raises ExportError where a weight is too large for the type."""
+        """Write model.safetensors. Raises ExportError where a weight is no number, or too large for
+        the type."""
         wanted = self.family.tensors(self.config, self.attention_bias, self.mlp_bias)
         ours = {name: value.detach() for name, value in self.model.state_dict().items()}
         theirs = {}
         for tensor in wanted:
             if tensor.name == HEAD and self.config.tie_weights:
                 continue  # as transformers does: it is the embedding
-            value = _joined(tensor, ours).to(_DTYPES[dtype])
+            value = _joined(tensor, ours)
             if not bool(torch.isfinite(value).all()):
                 raise ExportError(
-                    f"{tensor.name} holds numbers that {dtype} can't", "Take --dtype bfloat16."
+                    f"{tensor.name} holds values that are NaN or infinite: the weights are spoilt",
+                    "Export an earlier checkpoint: --ckpt RUN/STEP",
+                )
+            value = value.to(_DTYPES[dtype])
+            if not bool(torch.isfinite(value).all()):
+                wider = "bfloat16" if dtype == "float16" else "float32"
+                raise ExportError(
+                    f"{tensor.name} holds numbers that {dtype} can't", f"Take --dtype {wider}."
                 )
             theirs[tensor.name] = value.contiguous()
         save_file(theirs, folder / WEIGHTS, metadata={"format": "pt"})

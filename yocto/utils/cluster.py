@@ -34,6 +34,9 @@ _REFUSED = (
 # What Ray is told before it is loaded: no figures to its makers, and an error after seconds, not
 # after half a minute, where something else listens at the address.
 _SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_NUM_REDIS_GET_RETRIES": "5"}
+# Whatever log_to_driver says, the loss of a worker is printed to standard output, the place of our
+# results. A regex tells what is skipped of that, unless a user's own setting forbids it.
+_SILENCE = {"RAY_DEDUP_LOGS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": ".*"}
 _made: dict[str, Any] = {}  # in a worker: what was made of the last thing that is shared
 
 
@@ -87,6 +90,7 @@ def connected(address: str, workers: int | None, progress: Progress) -> Iterator
         raise ClusterError("ray is not installed", "Install it: pip install 'yocto[cluster]'")
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    os.environ.update(_SILENCE)
     import ray
 
     own = not ray.is_initialized()  # a notebook may have connected already
