@@ -740,7 +740,7 @@ def test_where_compiling_fails_the_run_goes_on_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken(torch.nn.Module):
-        def forward(self, idx: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
             raise RuntimeError("no C++ compiler\nand a long trace")
 
     monkeypatch.setattr(torch, "compile", lambda module: Broken())

@@ -22,6 +22,7 @@ from yocto.training.loss import LanguageModelLoss
 from yocto.training.optimizer import make_optimizers
 from yocto.training.parallel import make_parallel, portion
 from yocto.training.places import device_of
+from yocto.training.shares import own_part
 from yocto.training.state import checked_states, rng_states, set_rng_states
 from yocto.training.world import ALONE, World
 from yocto.utils.device import allow_tf32, pick_device, pick_dtype
@@ -82,10 +83,7 @@ class Engine:
             self.scaler.unscale_(optimizer)
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
-        limit = self.config.grad_clip or math.inf
-        many = True if self.device.type != "mps" else None  # which has no such kernels
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit, foreach=many)
-        norm = self.parallel.whole(norm)
+        norm = self._clip()
         looks = self.device.type == "cpu" or self.scaler.is_enabled()
         if not looks or math.isfinite(float(norm)):
             for optimizer in self.optimizers:
@@ -93,6 +91,19 @@ class Engine:
         self.scaler.update()
         self._drop_gradients()
         return loss, norm
+
+    def _clip(self) -> Tensor:
+        """Scale all gradients so that their norm is at most grad_clip (Pascanu et al. 2013);
+        returns what it was. Squares are summed row by row first: a long sum in float32 would lose
+        digits, and other ones where each process has some of the rows."""
+        exact = torch.float64 if self.device.type != "mps" else torch.float32  # all that it has
+        grads = [own_part(p.grad) for p in self.model.parameters() if p.grad is not None]
+        rows = [torch.linalg.vector_norm(grad, dim=-1).to(exact) for grad in grads]
+        squares = torch.stack([norms.square().sum() for norms in rows]).sum()
+        norm = (self.world.sum(squares) if self.parallel.keeps_parts else squares).sqrt().float()
+        if self.config.grad_clip:
+            torch._foreach_mul_(grads, (self.config.grad_clip / (norm + 1e-6)).clamp(max=1.0))
+        return norm
 
     def _backward(
         self, module: torch.nn.Module, idx: Tensor, targets: Tensor, share: float
@@ -159,7 +170,7 @@ class Engine:
     def sum_of_weights(self) -> float:
         """A number that is none where a weight is none."""
         exact = torch.float64 if self.device.type != "mps" else torch.float32  # all that it has
-        weights = [self.parallel.own(p.detach()) for p in self.model.parameters()]
+        weights = [own_part(p.detach()) for p in self.model.parameters()]
         total = torch.stack([p.sum(dtype=exact) for p in weights]).sum().cpu().double()
         return float(self.world.sum(total) if self.parallel.keeps_parts else total)
 

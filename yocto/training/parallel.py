@@ -26,7 +26,6 @@ from yocto.training.shares import (
     ReplicatedShare,
     ShardedShare,
     Share,
-    own_part,
 )
 from yocto.training.world import World
 
@@ -59,10 +58,6 @@ class Parallel:
     def whole(self, x: Tensor) -> Tensor:
         """All of a tensor of which each process has a part. All processes have to ask."""
         return x
-
-    def own(self, x: Tensor) -> Tensor:
-        """What this process has of a tensor, in the same memory."""
-        return own_part(x)
 
     def part(self, x: Tensor, like: Tensor) -> Tensor:
         """This process's part of a whole tensor, as that of `like`."""

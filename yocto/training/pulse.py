@@ -70,8 +70,12 @@ class Pulse:
         self._left = threading.Event()
         self._beats = 0
         self._store.set(self._key(rank), "0")
-        for run in (self._run, self._watch_store):
-            threading.Thread(target=run, daemon=True, name="pulse").start()
+        self._threads = [
+            threading.Thread(target=run, daemon=True, name="pulse")
+            for run in (self._run, self._watch_store)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     # ------------------------------------------------------------------------------- main thread
 
@@ -111,8 +115,11 @@ class Pulse:
             self._tell_end(self.rank, why, hint)
 
     def leave(self) -> None:
-        """Stop telling and listening."""
+        """Stop telling and listening. A thread that were still within the store as the interpreter
+        ends would abort the process; one that hears nothing of the store is not waited for."""
         self._left.set()
+        for thread in self._threads:
+            thread.join(GRACE)
 
     def death(self, word: dict[str, Any]) -> RunError:
         """What has happened, in words."""
