@@ -166,6 +166,12 @@ def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yoct
         for i in range(20):
             file.write(json.dumps({"instruction": make_text(1, i), "output": "The river."}) + "\n")
     (tmp_path / "prompt.txt").write_text("the river", encoding="utf-8")
+    stem = {"ctx": "the river", "endings": ["knows", "seeks"], "label": 1}
+    (tmp_path / "hellaswag.jsonl").write_text(json.dumps(stem) + "\n", encoding="utf-8")
+    (tmp_path / "blimp").mkdir()
+    for name in ("agreement", "order"):
+        pair = {"sentence_good": "The river knows.", "sentence_bad": "River the knows."}
+        (tmp_path / "blimp" / f"{name}.jsonl").write_text(json.dumps(pair), encoding="utf-8")
     (tmp_path / "prompts.txt").write_text("the river\nthe road\n", encoding="utf-8")
     lines = shown_commands()
     assert len(lines) > 25
