@@ -150,7 +150,7 @@ COMMANDS = [
     Command(
         "eval", EvalConfig,
         "Measure a model: bits per byte of a text, accuracy in tasks.",
-        ("yocto eval", "yocto eval --ckpt token-1 --text-path mybook.txt --stride 32",
+        ("yocto eval --ckpt token-1 --text-path mybook.txt --stride 32",
          "yocto eval --task hellaswag=hellaswag.jsonl --task blimp --limit 1000 "
          "--rows-path rows.jsonl"),
         "yocto.cli.eval:render_evaluation",
