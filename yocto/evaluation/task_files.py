@@ -62,7 +62,7 @@ def find_task(spec: str) -> Task:
             f"there is no task {name!r}",
             (f"Did you mean {near!r}? " if near else "") + f"It takes {listed(list(READERS))}.",
         )
-    is_folder = Path(path).is_dir() if "\0" not in path else False
+    is_folder = Path(path).is_dir()
     sources = find_sources([path], hint=_HINT)
     if is_folder:
         sources = [source for source in sources if source.format in ("jsonl", "json")]
