@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from yocto.checkpoint import Checkpoint
 from yocto.errors import YoctoError
 from yocto.training.history import History, RunFacts, labels, run_facts
-
-if TYPE_CHECKING:
-    from yocto.dataset.tokens import Meta
 
 # Of the settings those that say which run it is, and not how it was trained.
 _WHICH = ("run_name", "ckpt_dir", "resume", "overwrite", "minutes")
@@ -95,36 +91,14 @@ def _text(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _sizes(settings: dict[str, Any], digest: str | None) -> dict[str, Any]:
-    """Tokens in the splits."""
-    found = token_files(settings, digest)
+    """Tokens in the splits, where they are still there."""
+    from yocto.dataset.own_files import find_own_files
+
+    found = find_own_files(settings, digest)
     if found is None:
         return {}
     splits = found[1].splits
     return {"train_tokens": splits["train"].tokens, "val_tokens": splits["val"].tokens}
-
-
-def token_files(settings: dict[str, Any], digest: str | None) -> tuple[Path, Meta] | None:
-    """The folder of the token files that a run learns from, and what its meta.json tells, while
-    they are where they were. What lies there by now may be another text: its checksum decides.
-
-    digest: of the files, as `Checkpoint.corpus` tells it.
-    """
-    from yocto.dataset.tokens import read_meta
-
-    places = [settings.get("data_dir"), settings.get("tokenizer_path")]
-    folders = [Path(str(place)) for place in places if place]
-    for folder in [
-        *folders,
-        *(f.parent for f in folders),
-        Path("data") / str(settings.get("mode")),
-    ]:
-        try:
-            meta = read_meta(folder)
-        except (YoctoError, OSError, ValueError):
-            continue
-        if meta.splits["train"].sha256 + meta.splits["val"].sha256 == digest:
-            return folder, meta
-    return None
 
 
 def _tokenizer(checkpoint: Checkpoint) -> dict[str, Any]:
