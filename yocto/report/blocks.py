@@ -35,13 +35,14 @@ class Code:
 
 @dataclass(frozen=True)
 class Sample:
-    """What a model wrote. told: how it was asked; question: whether the prompt is one that the text
-    answers, and not the beginning of the text."""
+    """What a model wrote. told: which one, or how it was asked; question: whether the text answers
+    the prompt, and does not begin with it. group: what it stands under, beside others."""
 
     told: str
     prompt: str
     text: str
     question: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,11 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Fold:
-    """What is shown only to who asks for it."""
+    """What is shown only to who asks for it; opened: or until it is folded."""
 
     title: str
     blocks: list[Block]
+    opened: bool = False
 
 
 Block = Words | Table | Code | Sample | Pictures | Fold

@@ -49,7 +49,8 @@ def _marked(found: re.Match[str]) -> str:
     sign, text, at = found[0], found.string, found.start()
     if sign in ".-+=:()^@":
         # Lists, headings and addresses: only at the beginning of a line, or in an address.
-        begins = at == 0 or (sign in ".)" and text[:at].isdigit())
+        lists = sign in ".)" and text[:at].isdigit() and text[at + 1 : at + 2] in ("", " ")
+        begins = lists or (at == 0 and sign in "-+=:@")
         return f"\\{sign}" if begins or (sign == ":" and text[at : at + 3] == "://") else sign
     if sign == "_" and 0 < at < len(text) - 1 and text[at - 1].isalnum() and text[at + 1].isalnum():
         return sign
@@ -57,7 +58,7 @@ def _marked(found: re.Match[str]) -> str:
 
 
 def fenced(text: str) -> str:
-    """Lines of text as a block of code in Markdown, which ends where it should whatever it holds."""
+    """Lines of text as a block of code in Markdown, which ends where it should."""
     body = plain(text)
     longest = max((len(run) for run in re.findall("`+", body)), default=0)
     fence = "`" * max(3, longest + 1)

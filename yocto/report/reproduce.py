@@ -101,7 +101,7 @@ def _tokenizer_command(source: Source) -> str:
     told["byte_fallback"] = bool(getattr(source.tokenizer, "byte_fallback", False))
     usual = ["<|endoftext|>"] if tokens.kind == "byte-bpe" else ["<unk>", "<pad>", "<bos>", "<eos>"]
     special = list(tokens.special_tokens)
-    paths = [_near(str(path)) for path in content["paths"]]
+    paths = [near(str(path)) for path in content["paths"]]
     return _line(
         "yocto train-tokenizer", flag("text_path", paths), flags(told, known, ("vocab_size",)),
         flag("special_token", special) if special != usual else [],
@@ -109,7 +109,7 @@ def _tokenizer_command(source: Source) -> str:
     )  # fmt: skip
 
 
-def _near(path: str) -> str:
+def near(path: str) -> str:
     """A path as it is typed here, without the folders that only this machine has."""
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path

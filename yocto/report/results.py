@@ -1,38 +1,23 @@
-"""The parts of a report on what runs came to: results, curves, evaluations, samples."""
+"""The parts of a report on what runs came to: key figures, results, speed and memory."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from statistics import median
 
-from yocto.evaluation.result import Evaluation, TaskScore, TextScore
-from yocto.report.blocks import (
-    Block,
-    Figure,
-    Fold,
-    Picture,
-    Pictures,
-    Sample,
-    Section,
-    Table,
-    Words,
-)
-from yocto.report.grid import NONE, Row, best_of, count, fixed, grid, percent
-from yocto.report.series import curves_of, thinned
+from yocto.report.blocks import Block, Figure, Section, Words
+from yocto.report.grid import Row, best_of, count, fixed, grid, percent
 from yocto.report.source import Source
-from yocto.training.history import StepFacts, evaluations
 from yocto.utils.progress import number
-from yocto.utils.text import count_text, duration
+from yocto.utils.text import count_text, duration, size_text
 
-_DRAWN = ("loss", "bits-per-byte", "learning-rate", "grad-norm", "tokens-per-second")
-_LISTED = 30  # evaluations of a run that are told in numbers
+_TILES = 8  # key figures of several runs
 
 
 def key_figures(sources: Sequence[Source]) -> list[Figure]:
-    """What stands at the top: of one run its figures, of several the best of each."""
+    """What stands at the top: of one run its figures, of several one of each."""
     if len(sources) > 1:
-        return _best_figures(sources)
+        return _figures_of_all(sources)
     (source,) = sources
     facts = source.facts
     figures = [Figure("status", facts.status, _progress(source))]
@@ -62,15 +47,17 @@ def _progress(source: Source) -> str:
     return f"step {facts.step:,}" + (f" of {facts.max_iters:,}" if facts.max_iters else "")
 
 
-def _best_figures(sources: Sequence[Source]) -> list[Figure]:
-    figures = [Figure("runs", str(len(sources)))]
-    for row, name in ((_bits(sources), "best bits per byte"), (_loss(sources), "lowest loss")):
-        places = best_of(row)
-        if places:
-            (place, *others) = places
-            more = f" and {len(others)} more" if others else ""
-            value = row.text(row.values[place])
-            figures.append(Figure(name, value, sources[place].name + more))
+def _figures_of_all(sources: Sequence[Source]) -> list[Figure]:
+    """One for each of several runs: its bits per byte, or how far it is."""
+    bits = _bits(sources)
+    best = best_of(bits)
+    figures = []
+    for i, source in enumerate(sources[:_TILES]):
+        if bits.values[i] is None:
+            figures.append(Figure(source.name, source.facts.status, _progress(source)))
+        else:
+            note = "bits per byte" + (", the best" if i in best else "")
+            figures.append(Figure(source.name, fixed(3)(bits.values[i]), note))
     return figures
 
 
@@ -117,155 +104,11 @@ def results(sources: Sequence[Source]) -> Section:
     return Section("Results", blocks)
 
 
-# ------------------------------------------------------------------------------------------ curves
-
-
-def curves(sources: Sequence[Source]) -> Section:
-    """The curves of all runs, each kind in one picture, and the evaluations in numbers."""
-    per_step = {source.history.tokens_per_step for source in sources}
-    # Where runs see other amounts in a step, steps don't compare.
-    x = "tokens" if len(per_step) > 1 and None not in per_step else "steps"
-    pictures = []
-    for y in _DRAWN:
-        found = [(i, curves_of(s.history, s.name, x, y)) for i, s in enumerate(sources)]
-        found = [(i, run) for i, run in found if run.training or run.validation]
-        if found:
-            pictures.append(Picture(x, y, [run for _, run in found], [i for i, _ in found]))
-    if not pictures:
-        return Section("Curves", [Words(
-            "Nothing was measured of the training."
-            if all(s.history.imported for s in sources) else "Nothing has been measured so far."
-        )])  # fmt: skip
-    blocks: list[Block] = [Pictures([source.name for source in sources], pictures)]
-    for source in sources:
-        told = list(evaluations(source.history.lines))
-        if told:
-            of = f"Evaluations of {source.name}" if len(sources) > 1 else "Evaluations in numbers"
-            blocks.append(Fold(of, [_evaluation_table(told)]))
-    return Section("Curves", blocks)
-
-
-def _evaluation_table(told: Sequence[StepFacts]) -> Table:
-    # Evenly chosen, as the points of a curve are.
-    shown = [told[round(i)] for i, _ in thinned([(float(i), 0.0) for i in range(len(told))],
-                                                _LISTED)]  # fmt: skip
-    return Table(
-        ["step", "training loss", "validation loss", "bits per byte"],
-        [
-            [f"{facts.step:,}", *(NONE if v is None else fixed(4)(v) for v in
-             (facts.train_loss, facts.val_loss, facts.bits_per_byte))]
-            for facts in shown
-        ],
-    )  # fmt: skip
-
-
-# -------------------------------------------------------------------------------------- evaluation
-
-
-def evaluation(sources: Sequence[Source]) -> Section:
-    """What `yocto eval` has found of texts and tasks, the newest of each."""
-    texts = [(s, e, t) for s in sources for e, t in _newest_texts(s.evaluations)]
-    tasks = [(s, e, t) for s in sources for e, t in _newest_tasks(s.evaluations)]
-    blocks: list[Block] = []
-    if texts:
-        blocks.append(_text_table(sorted(texts, key=lambda found: found[2].name)))
-    if tasks:
-        blocks.append(_task_table(sorted(tasks, key=lambda found: (found[2].name, found[2].file))))
-        blocks.append(Words("Behind an accuracy stands its 95 % interval."))
-    if not blocks:
-        name = sources[0].history.run.name
-        blocks.append(Words(
-            f"None has been noted so far. yocto eval --ckpt {name} measures texts and tasks; the "
-            f"next report tells of it."
-        ))  # fmt: skip
-    return Section("Evaluation", blocks)
-
-
-def _newest_texts(found: Sequence[Evaluation]) -> list[tuple[Evaluation, TextScore]]:
-    """The last score of each text, at each stride."""
-    return list({(t.name, t.stride): (e, t) for e in found for t in e.texts}.values())
-
-
-def _newest_tasks(found: Sequence[Evaluation]) -> list[tuple[Evaluation, TaskScore]]:
-    return list({(t.name, t.file): (e, t) for e in found for t in e.tasks}.values())
-
-
-def _text_table(found: Sequence[tuple[Source, Evaluation, TextScore]]) -> Table:
-    head = ["text", "run", "step", "loss", "perplexity", "bits per byte", "bits per character",
-            "tokens", "stride"]  # fmt: skip
-    rows = [
-        [t.name, s.name, f"{e.step:,}", fixed(4)(t.loss), fixed(2)(t.perplexity),
-         *(NONE if v is None else fixed(4)(v) for v in (t.bits_per_byte, t.bits_per_character)),
-         count(t.tokens), count(t.stride)]
-        for s, e, t in found
-    ]  # fmt: skip
-    names = [t.name for _, _, t in found]
-    best = _best_rows(names, [t.bits_per_byte for _, _, t in found], 5, min)
-    return Table(head, rows, frozenset(best))
-
-
-def _task_table(found: Sequence[tuple[Source, Evaluation, TaskScore]]) -> Table:
-    head = ["task", "file", "run", "step", "accuracy", "by the byte", "perplexity", "rows",
-            "bad", "trimmed"]  # fmt: skip
-    rows = [
-        [t.name, t.file, s.name, f"{e.step:,}", _share(t.accuracy, t.interval),
-         _share(t.normalised_accuracy, t.normalised_interval),
-         NONE if t.perplexity is None else fixed(2)(t.perplexity),
-         count(t.rows), count(t.bad_rows), count(t.trimmed)]
-        for s, e, t in found
-    ]  # fmt: skip
-    names = [f"{t.name}\0{t.file}" for _, _, t in found]
-    best = _best_rows(names, [t.accuracy for _, _, t in found], 4, max)
-    best |= _best_rows(names, [t.normalised_accuracy for _, _, t in found], 5, max)
-    return Table(head, rows, frozenset(best))
-
-
-def _share(value: float | None, interval: Sequence[float] | None) -> str:
-    if value is None:
-        return NONE
-    ends = [e for e in interval or () if isinstance(e, int | float) and math.isfinite(e)]
-    between = f" ({100 * ends[0]:.1f} to {100 * ends[1]:.1f})" if len(ends) == 2 else ""
-    return f"{percent(value)}{between}"
-
-
-def _best_rows(
-    names: Sequence[str], values: Sequence[float | None], column: int, best: object
-) -> set[tuple[int, int]]:
-    """Of the rows of one name each, the best in a column."""
-    marked = set()
-    for name in dict.fromkeys(names):
-        places = [i for i, other in enumerate(names) if other == name]
-        row = Row(name, [values[i] for i in places], best=min if best is min else max)
-        marked |= {(places[i], column) for i in best_of(row)}
-    return marked
-
-
-# ----------------------------------------------------------------------------------------- samples
-
-
-def samples(sources: Sequence[Source]) -> Section | None:
-    """What the models write; the same question to all, one after the other."""
-    found: list[tuple[tuple[int, float], Sample]] = []
-    orders: dict[str, int] = {}
-    for source in sources:
-        for one in source.written:
-            how = "greedy" if one.temperature == 0 else f"temperature {one.temperature:g}"
-            told = f"{source.name}, {how}" if len(sources) > 1 else how
-            place = (orders.setdefault(one.prompt, len(orders)), one.temperature)
-            shown = one.text if one.ended else f"{one.text} …"
-            found.append((place, Sample(told, one.prompt, shown, one.question)))
-    if not found:
-        return None
-    found.sort(key=lambda pair: pair[0])
-    return Section("Samples", [sample for _, sample in found])
-
-
-# ---------------------------------------------------------------------------------- speed and memory
+# -------------------------------------------------------------------------------- speed and memory
 
 
 def speed(sources: Sequence[Source]) -> Section:
     """How fast the runs were, and what they took."""
-    made = [sum(one.tokens for one in source.written) for source in sources]
     rows = [
         Row("training, tokens per second", [s.facts.tokens_per_second for s in sources], count,
             max),
@@ -276,10 +119,7 @@ def speed(sources: Sequence[Source]) -> Section:
         Row("time in steps, median", [_median(s, "busy") for s in sources], percent),
         Row("memory in training, most", [_most(s, "memory") for s in sources], _size, min),
         Row("weights on disk", [_weights(s) for s in sources], _size, min),
-        Row("writing, tokens per second", [
-            tokens / s.writing_seconds if tokens and s.writing_seconds else None
-            for tokens, s in zip(made, sources, strict=True)
-        ], count, max),
+        Row("writing, tokens per second", [_writing_speed(s) for s in sources], count, max),
     ]  # fmt: skip
     blocks: list[Block] = [grid(sources, rows)]
     told = [s.checkpoint.made_with if s.checkpoint else {} for s in sources]
@@ -298,8 +138,6 @@ def speed(sources: Sequence[Source]) -> Section:
 
 
 def _size(value: float) -> str:
-    from yocto.utils.text import size_text
-
     return size_text(int(value))
 
 
@@ -313,6 +151,11 @@ def _epochs(source: Source) -> float | None:
 
 def _values(source: Source, key: str) -> list[float]:
     return [v for line in source.history.lines if (v := number(line, key)) is not None]
+
+
+def _writing_speed(source: Source) -> float | None:
+    seconds = sum(one.seconds for one in source.written)
+    return sum(one.tokens for one in source.written) / seconds if seconds else None
 
 
 def _median(source: Source, key: str) -> float | None:

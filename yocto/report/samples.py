@@ -58,17 +58,13 @@ def write(source: Source, asked: Asked, progress: Progress) -> Source:
         return source
     written: list[Written] = []
     problems = list(source.problems)
-    began = time.perf_counter()
     try:
         for one in _written(source, asked, progress):
             written.append(one)
     except (YoctoError, OSError) as error:
         reason = error.message if isinstance(error, YoctoError) else str(error)
         problems.append(f"it can't write: {reason}")
-    seconds = time.perf_counter() - began
-    return dataclasses.replace(
-        source, written=written, problems=problems, writing_seconds=seconds
-    )
+    return dataclasses.replace(source, written=written, problems=problems)
 
 
 def _written(source: Source, asked: Asked, progress: Progress) -> Iterator[Written]:
@@ -95,12 +91,14 @@ def _continued(lm: LanguageModel, prompt: str, knobs: dict[str, Any]) -> Written
     """What continues a prompt: the very text that `yocto sample` makes of these knobs."""
     from yocto.config import SamplingConfig
 
+    began = time.perf_counter()
     made = lm.complete([lm.prompt_ids(prompt)], SamplingConfig.from_dict(knobs))
     for _ in made:
         pass
     (text,) = made.texts
     ended = text.finish_reason == "stop"
-    return Written(prompt, knobs["temperature"], text.text, len(text.ids), ended)
+    seconds = time.perf_counter() - began
+    return Written(prompt, knobs["temperature"], text.text, len(text.ids), seconds, ended)
 
 
 def _answer(lm: LanguageModel, prompt: str, knobs: dict[str, Any]) -> Written:
@@ -108,4 +106,7 @@ def _answer(lm: LanguageModel, prompt: str, knobs: dict[str, Any]) -> Written:
     said = "".join(chat.send(prompt))
     assert chat.last is not None, "send sees to it"
     ended = chat.last.finish_reason == "stop"
-    return Written(prompt, knobs["temperature"], said, chat.last.tokens, ended, question=True)
+    figures = chat.last
+    return Written(
+        prompt, knobs["temperature"], said, figures.tokens, figures.seconds, ended, question=True
+    )

@@ -72,10 +72,16 @@ def flag(name: str, value: Any) -> list[str]:
     return [typed, "off" if value is None else shlex.quote(str(value))]
 
 
-def value_text(value: Any) -> str:
-    """A setting's value as one reads it."""
+def left_out(source: Source) -> dict[str, str]:
+    """What it means that a setting is None, in words."""
+    cls: type[Config] = FinetuneConfig if source.mode == CHAT else TrainConfig
+    return {f.name: f.metadata["default_text"] or "off" for f in knobs(cls)}
+
+
+def value_text(value: Any, none: str = "off") -> str:
+    """A setting's value as one reads it. none: what None stands for."""
     if value is None:
-        return "off"
+        return none
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int):

@@ -16,7 +16,6 @@ from yocto.evaluation.result import Evaluation
 from yocto.model.size import count_parameters
 from yocto.tokenizer.base import CORPUS_FILE
 from yocto.tokenizer.facts import TokenizerFacts, tokenizer_facts
-from yocto.training.comparison import token_files
 from yocto.training.history import History, RunFacts, run_facts
 from yocto.utils.files import read_json
 
@@ -29,12 +28,14 @@ LONGEST = 12  # tokens that are listed
 
 @dataclass(frozen=True)
 class Written:
-    """A text that the model wrote. question: whether it answers the prompt, as in a chat."""
+    """A text that the model wrote. ended: whether by itself, and not by its length. question:
+    whether it answers the prompt, as in a chat."""
 
     prompt: str
     temperature: float
     text: str
     tokens: int
+    seconds: float
     ended: bool
     question: bool = False
 
@@ -46,8 +47,7 @@ class Source:
     checkpoint: that of the best step, or the latest one that can be read; None without one.
     parameters: of its model. data: the folder of the run's token files and their meta.json, while
     they lie where they lay. corpus: the text that its tokenizer learnt from and where the tokenizer
-    lay, where that is told. problems: what is damaged or missing. written: texts of the model, in
-    `writing_seconds`.
+    lay, where that is told. problems: what is damaged or missing. written: texts of the model.
     """
 
     name: str
@@ -62,7 +62,6 @@ class Source:
     evaluations: list[Evaluation]
     problems: list[str] = field(default_factory=list)
     written: list[Written] = field(default_factory=list)
-    writing_seconds: float = 0.0
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -91,9 +90,12 @@ def read_source(history: History, name: str) -> Source:
         evaluations = read_evaluations(history.run.path)
     except (YoctoError, OSError) as error:
         problems.append(_message(error))
+    from yocto.dataset.own_files import find_own_files
+
     data = None
     if checkpoint is not None and not checkpoint.imported:
-        data = token_files(checkpoint.train, checkpoint.corpus())
+        roots = (Path(), history.run.path.parent.parent)  # checkpoints/ lies beside data/
+        data = find_own_files(checkpoint.train, checkpoint.corpus(), roots)
     return Source(
         name=name,
         history=history,
@@ -132,14 +134,14 @@ def _corpus(
 
     if checkpoint is None or tokens is None:
         return None
-    told = [checkpoint.train.get("tokenizer_path"), data and data[0]]
-    places = [Path(str(place)) for place in told if place]
+    named = [checkpoint.train.get("tokenizer_path"), data and data[0]]
+    places = [Path(str(place)) for place in named if place]
     for folder in (place.parent if place.suffix else place for place in places):
         try:
             content = read_json(folder / CORPUS_FILE, CheckpointError)
-            if isinstance(content, dict) and isinstance(content.get("paths"), list):
-                if load_tokenizer(folder).sha256 == tokens.identity:
-                    return folder, content
+            told = isinstance(content, dict) and isinstance(content.get("paths"), list)
+            if told and load_tokenizer(folder).sha256 == tokens.identity:
+                return folder, content
         except (YoctoError, OSError, ValueError):
             continue
     return None

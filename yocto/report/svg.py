@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from yocto.report.blocks import Picture
 from yocto.report.escaping import escape
@@ -16,7 +17,7 @@ from yocto.report.series import Curves, Point, limits, ordinary, smoothed, thinn
 from yocto.utils.text import count_text
 
 WIDTH, HEIGHT = 480, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 10, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 22, 10, 44
 _POINTS = 900  # of all curves of a kind in a picture: more would not be seen
 _MARKED = 16  # markers on a curve
 _DASHES = {"-": "", "--": "7 4", ":": "2 4"}
@@ -117,7 +118,7 @@ def _ranges(picture: Picture) -> tuple[Range, Range]:
     if low == high:
         low, high = low - 0.5, high + 0.5
     shown = [part for run in picture.curves for part in (_trend(run), run.validation)]
-    noisy = [ordinary(run.training) for run in picture.curves if run.is_noisy]
+    noisy = [ordinary(run.training) for run in picture.curves if run.is_noisy and run.training]
     bottom, top = limits([*shown, *noisy], 0.1 if noisy else 0.0) or (0.0, 1.0)
     if picture.y in ("learning-rate", "tokens-per-second"):
         bottom = min(bottom, 0.0)
@@ -134,9 +135,7 @@ def _run(run: Curves, colour: int, xs: Range, ys: Range, most: int) -> list[str]
         if trend != run.training:
             drawn.append(f'<path class="faint {look}" d="{_path(run.training, xs, ys, most)}"/>')
         thin = "thin " if run.validation else ""
-        drawn.append(
-            f'<path class="line {thin}{look}"{dashes} d="{_path(trend, xs, ys, most)}"/>'
-        )
+        drawn.append(f'<path class="line {thin}{look}"{dashes} d="{_path(trend, xs, ys, most)}"/>')
         if len(trend) == 1:
             drawn.append(marker(colour, *_place(trend[0], xs, ys), 2))
     if run.validation:
@@ -204,7 +203,7 @@ def _frame(xs: Range, ys: Range, unit: tuple[str, int], x: str) -> list[str]:
 
 def _number(value: float, among: Sequence[float]) -> str:
     """A number beside the axis, with as many places as the numbers there need to differ."""
-    step = min((b - a for a, b in zip(among, among[1:], strict=False)), default=abs(value))
+    step = min((b - a for a, b in pairwise(among)), default=abs(value))
     largest = max(abs(v) for v in among)
     if largest >= 1e7 or (largest and largest < 1e-4):
         return f"{value:.2g}".replace("e+0", "e").replace("e-0", "e-")
