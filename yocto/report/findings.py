@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from yocto.evaluation.result import Evaluation, TaskScore, TextScore
 from yocto.report.blocks import (
     Block,
+    Code,
     Fold,
     Picture,
     Pictures,
@@ -18,6 +19,7 @@ from yocto.report.blocks import (
     Words,
 )
 from yocto.report.grid import NONE, Row, best_of, count, fixed, percent
+from yocto.report.reproduce import sample_command
 from yocto.report.series import curves_of, thinned
 from yocto.report.source import Source
 from yocto.training.history import StepFacts, evaluations
@@ -72,11 +74,15 @@ def evaluation(sources: Sequence[Source]) -> Section:
     """What `yocto eval` has found of texts and tasks, the newest of each."""
     texts = [(s, e, t) for s in sources for e, t in _newest_texts(s.evaluations)]
     tasks = [(s, e, t) for s in sources for e, t in _newest_tasks(s.evaluations)]
+    named = len(sources) > 1
     blocks: list[Block] = []
     if texts:
-        blocks.append(_text_table(sorted(texts, key=lambda found: found[2].name)))
+        texts.sort(key=lambda found: found[2].name)
+        blocks.append(_text_table(texts, named))
     if tasks:
-        blocks.append(_task_table(sorted(tasks, key=lambda found: (found[2].name, found[2].file))))
+        blocks.append(
+            _task_table(sorted(tasks, key=lambda found: (found[2].name, found[2].file)), named)
+        )
         blocks.append(Words("Behind an accuracy stands its 95 % interval."))
     if not blocks:
         name = shlex.quote(sources[0].history.run.name)
@@ -96,33 +102,38 @@ def _newest_tasks(found: Sequence[Evaluation]) -> list[tuple[Evaluation, TaskSco
     return list({(t.name, t.file): (e, t) for e in found for t in e.tasks}.values())
 
 
-def _text_table(found: Sequence[tuple[Source, Evaluation, TextScore]]) -> Table:
-    head = ["text", "run", "step", "loss", "perplexity", "bits per byte", "bits per character",
-            "tokens", "stride"]  # fmt: skip
+def _text_table(found: Sequence[tuple[Source, Evaluation, TextScore]], named: bool) -> Table:
+    """named: whether the runs are named, as there are several."""
+    head = ["text", *(["run"] if named else []), "step", "loss", "perplexity", "bits per byte",
+            "bits per character", "tokens", "stride"]  # fmt: skip
     rows = [
-        [t.name, s.name, f"{e.step:,}", fixed(4)(t.loss), fixed(2)(t.perplexity),
+        [t.name, *([s.name] if named else []), f"{e.step:,}", fixed(4)(t.loss),
+         fixed(2)(t.perplexity),
          *(NONE if v is None else fixed(4)(v) for v in (t.bits_per_byte, t.bits_per_character)),
          count(t.tokens), count(t.stride)]
         for s, e, t in found
     ]  # fmt: skip
     names = [t.name for _, _, t in found]
-    best = _best_rows(names, [t.bits_per_byte for _, _, t in found], 5, min)
+    best = _best_rows(
+        names, [t.bits_per_byte for _, _, t in found], head.index("bits per byte"), min
+    )
     return Table(head, rows, frozenset(best))
 
 
-def _task_table(found: Sequence[tuple[Source, Evaluation, TaskScore]]) -> Table:
-    head = ["task", "file", "run", "step", "accuracy", "by the byte", "perplexity", "rows",
-            "bad", "trimmed"]  # fmt: skip
+def _task_table(found: Sequence[tuple[Source, Evaluation, TaskScore]], named: bool) -> Table:
+    head = ["task", "file", *(["run"] if named else []), "step", "accuracy", "by the byte",
+            "perplexity", "rows", "bad", "trimmed"]  # fmt: skip
     rows = [
-        [t.name, t.file, s.name, f"{e.step:,}", _share(t.accuracy, t.interval),
-         _share(t.normalised_accuracy, t.normalised_interval),
+        [t.name, t.file, *([s.name] if named else []), f"{e.step:,}",
+         _share(t.accuracy, t.interval), _share(t.normalised_accuracy, t.normalised_interval),
          NONE if t.perplexity is None else fixed(2)(t.perplexity),
          count(t.rows), count(t.bad_rows), count(t.trimmed)]
         for s, e, t in found
     ]  # fmt: skip
     names = [f"{t.name}\0{t.file}" for _, _, t in found]
-    best = _best_rows(names, [t.accuracy for _, _, t in found], 4, max)
-    best |= _best_rows(names, [t.normalised_accuracy for _, _, t in found], 5, max)
+    plain, by_byte = head.index("accuracy"), head.index("by the byte")
+    best = _best_rows(names, [t.accuracy for _, _, t in found], plain, max)
+    best |= _best_rows(names, [t.normalised_accuracy for _, _, t in found], by_byte, max)
     return Table(head, rows, frozenset(best))
 
 
@@ -162,4 +173,8 @@ def samples(sources: Sequence[Source]) -> Section | None:
     if not found:
         return None
     found.sort(key=lambda pair: pair[0])
-    return Section("Samples", [sample for _, sample in found])
+    blocks: list[Block] = [sample for _, sample in found]
+    command = next(filter(None, map(sample_command, sources)), None)
+    if command is not None:
+        blocks += [Words("A seed means the same text. The same once more:"), Code([command])]
+    return Section("Samples", blocks)

@@ -21,6 +21,7 @@ from yocto.report.blocks import (
     Words,
 )
 from yocto.report.escaping import escape
+from yocto.report.grid import NONE
 from yocto.report.palette import COLOURS, DARK
 from yocto.report.svg import svg, swatch, title
 
@@ -172,7 +173,9 @@ def _table(table: Table) -> str:
     numeric = {
         column
         for column in range(1, len(table.head))
-        if column not in table.code and all(_NUMBER.fullmatch(row[column]) for row in table.rows)
+        if column not in table.code
+        and all(_NUMBER.fullmatch(row[column]) for row in table.rows)
+        and any(row[column] != NONE for row in table.rows)
     }
     head = ""
     if any(table.head):

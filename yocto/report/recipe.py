@@ -18,31 +18,30 @@ from yocto.utils.text import one_line
 
 def configuration(sources: Sequence[Source]) -> Section:
     """Settings and model: what differs first."""
+    if len(sources) == 1:
+        return Section("Configuration", _settings(sources[0], True))
+    folds = [Fold(f"Settings of {source.name}", _settings(source, True)) for source in sources]
+    return Section("Configuration", [_differences(sources), *folds])
+
+
+def _settings(source: Source, opened: bool) -> list[Block]:
+    """The settings of one run, those that are no defaults first."""
+    if source.checkpoint is None:
+        return [Words("No checkpoint tells the settings.", notice=True)]
     blocks: list[Block] = []
-    if len(sources) > 1:
-        blocks.append(_differences(sources))
-    for source in sources:
-        of = f" of {source.name}" if len(sources) > 1 else ""
-        if source.checkpoint is None:
-            blocks.append(Words(f"No checkpoint tells the settings{of}.", notice=True))
-            continue
-        changed, words = differing(source), left_out(source)
-        if changed and not source.history.imported:
-            rows = [
-                [k, *(value_text(one, words.get(k, "off")) for one in (value, default))]
-                for k, value, default in changed
-            ]
-            table = Table(["setting", "value", "by itself"], rows, code=frozenset({0}))
-            blocks.append(
-                Fold(f"What is not at its default{of}", [table], opened=len(sources) == 1)
-            )
-        settings = [[k, value_text(v, words.get(k, "off"))] for k, v in every(source)]
-        blocks.append(
-            Fold(f"All settings{of}", [Table(["setting", "value"], settings, code=frozenset({0}))])
-        )
-        shape = [[k, value_text(v)] for k, v in source.checkpoint.model.to_dict().items()]
-        blocks.append(Fold(f"Model{of}", [Table(["part", "value"], shape, code=frozenset({0}))]))
-    return Section("Configuration", blocks)
+    changed, words = differing(source), left_out(source)
+    if changed and not source.history.imported:
+        rows = [
+            [k, *(value_text(one, words.get(k, "off")) for one in (value, default))]
+            for k, value, default in changed
+        ]
+        table = Table(["setting", "value", "by itself"], rows, code=frozenset({0}))
+        blocks.append(Fold("What is not at its default", [table], opened))
+    settings = [[k, value_text(v, words.get(k, "off"))] for k, v in every(source)]
+    shape = [[k, value_text(v)] for k, v in source.checkpoint.model.to_dict().items()]
+    for title, rows in (("All settings", settings), ("Model", shape)):
+        blocks.append(Fold(title, [Table(["setting", "value"], rows, code=frozenset({0}))]))
+    return blocks
 
 
 def _differences(sources: Sequence[Source]) -> Block:

@@ -19,10 +19,9 @@ from yocto.report.source import Source
 
 def commands(source: Source) -> list[str]:
     """What to type, in order, with all that is not left at its default and the seed."""
-    name = source.history.run.name
     if source.history.imported:
         place = str(source.settings.get("source", "FOLDER"))
-        return [_line("yocto import", [shlex.quote(place)], flag("run_name", name))]
+        return [_line("yocto import", [shlex.quote(place)], _named(source))]
     if source.mode == CHAT:
         return [_trained(source, "yocto finetune", [])]
     places = []
@@ -48,9 +47,7 @@ def _trained(source: Source, command: str, places: list[str]) -> str:
         length = []
     seed = flag("seed", settings["seed"]) if "seed" in settings else []
     rest = flags(settings, defaults, skip)
-    return _line(
-        command, places, first, rest, length, seed, flag("run_name", source.history.run.name)
-    )
+    return _line(command, places, first, rest, length, seed, _named(source))
 
 
 def _data_commands(source: Source) -> list[str]:
@@ -65,7 +62,7 @@ def _data_commands(source: Source) -> list[str]:
         folder = source.corpus[0] if source.corpus else source.data[0]
         made = meta.settings
         texts = ["from_bin"] if "from_bin" in made else []
-        paths = [] if texts else flag("text_path", meta.sources)
+        paths = [] if texts else flag("text_path", [near(path) for path in meta.sources])
         known = {f.name: f.default for f in knobs(EncodeConfig)}
         told = {k: v for k, v in made.items() if k in known and k != "document_separator"}
         lines.append(
@@ -84,7 +81,7 @@ def _prepared(source: Source) -> str:
     told = {k: v for k, v in meta.settings.items() if k in known and k != "document_separator"}
     for name in ("lowercase", "normalize"):
         told[name] = getattr(source.tokenizer, name, known[name])
-    paths = flag("text_path", meta.sources)
+    paths = flag("text_path", [near(path) for path in meta.sources])
     return _line("yocto prepare-char", paths, flags(told, known, ()),
                  flag("out_dir", str(folder)))  # fmt: skip
 
@@ -106,6 +103,28 @@ def _tokenizer_command(source: Source) -> str:
         "yocto train-tokenizer", flag("text_path", paths), flags(told, known, ("vocab_size",)),
         flag("special_token", special) if special != usual else [],
         flag("vocab_size", tokens.vocab_size), flag("out_dir", str(folder)),
+    )  # fmt: skip
+
+
+def _named(source: Source) -> list[str]:
+    """The run's name, and its folder where that is not the usual one."""
+    run = source.history.run
+    folder = near(str(run.path.absolute().parent))
+    place = [] if folder == "checkpoints" else flag("ckpt_dir", folder)
+    return [*flag("run_name", run.name), *place]
+
+
+def sample_command(source: Source) -> str | None:
+    """What writes the first of the run's samples that was drawn again; None where none was."""
+    found = [one for one in source.written if not one.question]
+    if not found:
+        return None
+    one = max(found, key=lambda one: one.temperature)
+    named = " ".join(_named(source)).replace("--run-name", "--ckpt", 1)
+    prompt = flag("prompt", one.prompt) if one.prompt else []
+    return _line(
+        "yocto sample", [named], prompt, flag("temperature", f"{one.temperature:g}"),
+        flag("max_new_tokens", one.most), flag("seed", one.seed),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def key_figures(sources: Sequence[Source]) -> list[Figure]:
         return _figures_of_all(sources)
     (source,) = sources
     facts = source.facts
-    figures = [Figure("status", facts.status, _progress(source))]
+    figures = [Figure("status", facts.status, _steps(source))]
     if facts.best is not None and facts.best.val_loss is not None:
         at = f"best step {facts.best.step:,}"
         figures.append(Figure("validation loss", fixed(3)(facts.best.val_loss), at))
@@ -38,13 +38,18 @@ def key_figures(sources: Sequence[Source]) -> list[Figure]:
     return figures
 
 
+def _steps(source: Source) -> str:
+    told = _progress(source)
+    return f"step {told}" if told and not source.history.imported else told
+
+
 def _progress(source: Source) -> str:
     facts = source.facts
     if source.history.imported:
         return str(source.settings.get("architecture", ""))
     if facts.step is None:
         return ""
-    return f"step {facts.step:,}" + (f" of {facts.max_iters:,}" if facts.max_iters else "")
+    return f"{facts.step:,}" + (f" of {facts.max_iters:,}" if facts.max_iters else "")
 
 
 def _figures_of_all(sources: Sequence[Source]) -> list[Figure]:
@@ -54,7 +59,7 @@ def _figures_of_all(sources: Sequence[Source]) -> list[Figure]:
     figures = []
     for i, source in enumerate(sources[:_TILES]):
         if bits.values[i] is None:
-            figures.append(Figure(source.name, source.facts.status, _progress(source)))
+            figures.append(Figure(source.name, source.facts.status, _steps(source)))
         else:
             note = "bits per byte" + (", the best" if i in best else "")
             figures.append(Figure(source.name, fixed(3)(bits.values[i]), note))

@@ -98,7 +98,7 @@ def _continued(lm: LanguageModel, prompt: str, knobs: dict[str, Any]) -> Written
     (text,) = made.texts
     ended = text.finish_reason == "stop"
     seconds = time.perf_counter() - began
-    return Written(prompt, knobs["temperature"], text.text, len(text.ids), seconds, ended)
+    return Written(prompt, *_told(knobs), text.text, len(text.ids), seconds, ended)
 
 
 def _answer(lm: LanguageModel, prompt: str, knobs: dict[str, Any]) -> Written:
@@ -108,5 +108,9 @@ def _answer(lm: LanguageModel, prompt: str, knobs: dict[str, Any]) -> Written:
     ended = chat.last.finish_reason == "stop"
     figures = chat.last
     return Written(
-        prompt, knobs["temperature"], said, figures.tokens, figures.seconds, ended, question=True
+        prompt, *_told(knobs), said, figures.tokens, figures.seconds, ended, question=True
     )
+
+
+def _told(knobs: dict[str, Any]) -> tuple[float, int, int]:
+    return knobs["temperature"], knobs["max_new_tokens"], knobs["seed"]

@@ -28,11 +28,13 @@ LONGEST = 12  # tokens that are listed
 
 @dataclass(frozen=True)
 class Written:
-    """A text that the model wrote. ended: whether by itself, and not by its length. question:
-    whether it answers the prompt, as in a chat."""
+    """A text that the model wrote, of at most `most` tokens. ended: whether by itself, and not by
+    its length. question: whether it answers the prompt, as in a chat."""
 
     prompt: str
     temperature: float
+    most: int
+    seed: int
     text: str
     tokens: int
     seconds: float
