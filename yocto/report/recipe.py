@@ -19,12 +19,12 @@ from yocto.utils.text import one_line
 def configuration(sources: Sequence[Source]) -> Section:
     """Settings and model: what differs first."""
     if len(sources) == 1:
-        return Section("Configuration", _settings(sources[0], True))
-    folds = [Fold(f"Settings of {source.name}", _settings(source, True)) for source in sources]
+        return Section("Configuration", _settings(sources[0]))
+    folds = [Fold(f"Settings of {source.name}", _settings(source)) for source in sources]
     return Section("Configuration", [_differences(sources), *folds])
 
 
-def _settings(source: Source, opened: bool) -> list[Block]:
+def _settings(source: Source) -> list[Block]:
     """The settings of one run, those that are no defaults first."""
     if source.checkpoint is None:
         return [Words("No checkpoint tells the settings.", notice=True)]
@@ -36,7 +36,7 @@ def _settings(source: Source, opened: bool) -> list[Block]:
             for k, value, default in changed
         ]
         table = Table(["setting", "value", "by itself"], rows, code=frozenset({0}))
-        blocks.append(Fold("What is not at its default", [table], opened))
+        blocks.append(Fold("What is not at its default", [table], opened=True))
     settings = [[k, value_text(v, words.get(k, "off"))] for k, v in every(source)]
     shape = [[k, value_text(v)] for k, v in source.checkpoint.model.to_dict().items()]
     for title, rows in (("All settings", settings), ("Model", shape)):

@@ -89,7 +89,8 @@ def results(sources: Sequence[Source]) -> Section:
     ]  # fmt: skip
     rows = [
         Row("status", [f.status for f in facts]),
-        Row("steps", [_progress(s) or None for s in sources]),
+        Row("steps", [None if s.history.imported else _progress(s) or None for s in sources]),
+        Row("architecture", [_progress(s) if s.history.imported else None for s in sources]),
         Row("parameters", [s.parameters for s in sources], count),
         _loss(sources),
         _bits(sources),

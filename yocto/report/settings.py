@@ -47,7 +47,7 @@ def defaults_of(source: Source) -> dict[str, Any]:
             return {**defaults, **scaled(depth)}
         if isinstance(preset, str):
             return {**defaults, **load_preset(preset)}
-    except (ConfigError, ValueError, OverflowError):  # of a yocto that knew another one
+    except (ConfigError, ValueError, ArithmeticError):  # of a yocto that knew another one
         pass
     return defaults
 

@@ -147,14 +147,18 @@ def _run(run: Curves, colour: int, xs: Range, ys: Range, most: int) -> list[str]
 
 
 def _place(point: Point, xs: Range, ys: Range) -> tuple[float, float]:
-    """A point in the units of the picture. What lies far outside comes nearer: numbers of 300
-    digits are no places."""
-    across = (point[0] - xs[0]) / (xs[1] - xs[0])
-    up = max(-2.0, min(3.0, (point[1] - ys[0]) / (ys[1] - ys[0])))
+    """A point in the units of the picture."""
     return (
-        _LEFT + across * (WIDTH - _LEFT - _RIGHT),
-        HEIGHT - _BOTTOM - up * (HEIGHT - _TOP - _BOTTOM),
+        _LEFT + _share(point[0], xs) * (WIDTH - _LEFT - _RIGHT),
+        HEIGHT - _BOTTOM - _share(point[1], ys) * (HEIGHT - _TOP - _BOTTOM),
     )
+
+
+def _share(value: float, within: Range) -> float:
+    """How far a value is from the low to the high one. What lies far outside comes nearer: numbers
+    of 300 digits are no places."""
+    span = within[1] - within[0]
+    return max(-2.0, min(3.0, (value - within[0]) / span)) if 0 < span < math.inf else 0.5
 
 
 def _path(points: Sequence[Point], xs: Range, ys: Range, most: int) -> str:
