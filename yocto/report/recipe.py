@@ -1,5 +1,4 @@
-"""The parts of a report on what runs are made of: settings, model, data, tokenizer, and the way to
-them again."""
+"""The parts of a report on what runs are made of: settings, data, tokenizer, and the way there."""
 
 from __future__ import annotations
 
