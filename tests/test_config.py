@@ -20,6 +20,7 @@ from yocto.config import (
     FinetuneConfig,
     GPTConfig,
     ModelConfig,
+    ReportConfig,
     SampleConfig,
     SamplingConfig,
     TrainConfig,
@@ -253,6 +254,8 @@ def value_strategy(cls: type[Config], f: dataclasses.Field[Any]) -> st.SearchStr
         values = st.lists(st.sampled_from(["tensorboard", "wandb"]), max_size=3).map(tuple)
     elif f.name == "logit_bias":
         values = st.lists(st.sampled_from(["0=1", "262=-5.5", "7=-inf"]), max_size=3).map(tuple)
+    elif f.name == "temperature" and get_origin(kind) is tuple:
+        values = st.lists(st.sampled_from(["0", "0.8", "1e1"]), max_size=3).map(tuple)
     elif f.name == "beam":  # more does not go with the knobs of the draw
         values = st.just(1)
     elif get_origin(kind) is Literal:
@@ -553,3 +556,12 @@ def test_a_type_of_weights_that_a_format_has_not_is_refused(format, dtype):
     with pytest.raises(ConfigError, match=f"format {format} keeps no weights as {dtype}") as caught:
         ExportConfig(format=format, dtype=dtype)
     assert "float32" in caught.value.hint
+
+
+def test_temperatures_are_numbers_each_once():
+    assert ReportConfig().temperatures() == [0.0, 0.5, 0.8, 1.0]
+    assert ReportConfig(temperature=("0.80", "0", "0.8")).temperatures() == [0.8, 0.0]
+    for text in ("hot", "-1", "nan", "inf", "101"):
+        with pytest.raises(ConfigError, match="temperature is ") as caught:
+            ReportConfig(temperature=("0.5", text))
+        assert repr(text) in caught.value.message

@@ -103,6 +103,7 @@ def in_miniature(line: str) -> list[str]:
         "finetune": ["--epochs", "4", "--batch-size", "1"],
         "sample": ["--max-new-tokens", "5"],
         "chat": ["--max-new-tokens", "5"],
+        "report": ["--max-new-tokens", "5"],
         "bench": ["--rounds", "1", "--vocab-size", "300", "--peers", "tokenizers"],
     }.get(name, [])
     if name == "quickstart" or "--minutes" in arguments:

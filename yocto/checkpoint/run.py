@@ -85,6 +85,8 @@ class Run:
         import torch
         from safetensors.torch import save_model
 
+        from yocto.utils.device import made_with
+
         folder = self.path / f"step-{step:06d}"
         with atomic_dir(folder) as temporary, _full_disk(folder):
             save_model(model, str(temporary / WEIGHTS))
@@ -101,6 +103,7 @@ class Run:
                 "documents": documents,
                 "model": model.config.to_dict(),
                 "train": train,
+                "made_with": made_with(next(model.parameters()).device),
                 "files": {f.name: sha256_file(f) for f in sorted(temporary.iterdir())},
             }
             write_json(temporary / "config.json", {**content, "sha256": digest(content)})

@@ -8,7 +8,7 @@ import math
 import pickletools
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,8 @@ class Checkpoint:
     """A checkpoint's folder, its config.json read and checked; weights are read on demand.
 
     train: the run's settings. documents: how many documents the model learnt from; the end token
-    means something to it only if there was more than one.
+    means something to it only if there was more than one. made_with: versions and machine; empty
+    in checkpoints that are older than this note.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Checkpoint:
     train: dict[str, Any]
     documents: int
     files: dict[str, str]  # name -> SHA-256
+    made_with: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path) -> Checkpoint:
@@ -73,6 +75,7 @@ class Checkpoint:
             checkpoint = cls(
                 path, _count(content["step"]), GPTConfig.from_dict(content["model"]),
                 _table(content["train"]), _count(content["documents"]), _files(content["files"]),
+                _table(content.get("made_with", {})),
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
             what = error.message if isinstance(error, ConfigError) else error

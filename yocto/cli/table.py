@@ -23,6 +23,7 @@ from yocto.config import (
     PlotConfig,
     PrepareCharConfig,
     QuickstartConfig,
+    ReportConfig,
     RunsCompareConfig,
     RunsConfig,
     SampleConfig,
@@ -182,6 +183,12 @@ COMMANDS = [
         "Draw the curves of runs into one picture.",
         ("yocto plot", "yocto plot token-1 token-2 --x tokens --out-path curves.svg",
          "yocto plot --y learning-rate"),
+    ),
+    Command(
+        "report", ReportConfig,
+        "Write a report on runs: one page of HTML that needs nothing else, and Markdown.",
+        ("yocto report", "yocto report token-1 token-2 --out-path both.html",
+         'yocto report --prompt "Courage is" --temperature 0 --temperature 1 --out-path report.md'),
     ),
     Command(
         "bench tokenizer", BenchTokenizerConfig,

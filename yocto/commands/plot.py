@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from yocto.checkpoint import find_run, list_runs
+from yocto.checkpoint import find_run
 from yocto.config import PlotConfig
 from yocto.errors import ConfigError, RunError
 from yocto.report.curves import draw
 from yocto.report.series import curves_of
-from yocto.training.history import History, labels, read_history
+from yocto.training.history import labels, newest_trained, read_history
 from yocto.utils.files import atomic_file
 from yocto.utils.progress import Progress
 
@@ -43,7 +43,7 @@ def run(config: PlotConfig, progress: Progress) -> Plotted:
         found = [find_run(spec, folder) for spec in config.run]
         histories = [read_history(r) for r in {r.path.resolve(): r for r in found}.values()]
     else:
-        histories = [_newest(folder)]
+        histories = [newest_trained(folder)]
     drawn = []
     for history, name in zip(histories, labels(histories), strict=True):
         curves = curves_of(history, name, config.x, config.y)
@@ -63,13 +63,3 @@ def run(config: PlotConfig, progress: Progress) -> Plotted:
     with atomic_file(out_path) as file:
         file.write(picture)
     return Plotted(config.out_path, config.x, config.y, {c.name: c.best for c in drawn})
-
-
-def _newest(folder: Path) -> History:
-    """The newest run that was trained; an imported one, which measured nothing, where there is no
-    other."""
-    newest = read_history(find_run(None, folder))
-    if not newest.imported:
-        return newest
-    histories = map(read_history, list_runs(folder))
-    return next((history for history in histories if not history.imported), newest)

@@ -18,7 +18,7 @@ from yocto.config.commands import (
     TextConfig,
     TrainTokenizerConfig,
 )
-from yocto.config.evaluation import EvalConfig
+from yocto.config.evaluation import EvalConfig, ReportConfig
 from yocto.config.finetune import CHAT, FinetuneConfig, idle_factors
 from yocto.config.interop import IMPORTED, ExportConfig, ImportConfig
 from yocto.config.knobs import (
@@ -65,6 +65,7 @@ __all__ = [
     "PrepareCharConfig",
     "QuickstartConfig",
     "RecipeConfig",
+    "ReportConfig",
     "RopeScaling",
     "RunsCompareConfig",
     "RunsConfig",

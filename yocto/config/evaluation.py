@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 from yocto.config.commands import TextConfig
-from yocto.config.knobs import knob, path_knob
+from yocto.config.knobs import Config, knob, path_knob
+from yocto.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +52,55 @@ class EvalConfig(TextConfig):
     )
     save: bool = knob(True, "Note the results in the run's evaluations.jsonl.")
     device: str = path_knob("auto", "auto, cpu, cuda, cuda:N or mps.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportConfig(Config):
+    """Settings of `yocto report`."""
+
+    run: tuple[str, ...] = path_knob(
+        (), "Runs, by name or folder.", positional=True, default_text="the newest that was trained"
+    )
+    out_path: str = path_knob("report.html", "File to write: FILE.html or FILE.md.")
+    format: Literal["both", "html", "md"] = knob(
+        "both",
+        "HTML, Markdown, or both beside each other; with an --out-path that ends in .md Markdown "
+        "alone.",
+    )
+    prompt: tuple[str, ...] = knob(
+        (), "Text to continue, or a question to a model that answers; repeat it for several.",
+        low=0, high=100_000, default_text="the start of a text, or a question",
+    )  # fmt: skip
+    temperature: tuple[str, ...] = knob(
+        ("0", "0.5", "0.8", "1.0"), "Temperature of a sample; 0 is greedy; repeat it for several.",
+        low=1, high=20,
+    )  # fmt: skip
+    max_new_tokens: int | None = knob(
+        None, "Most tokens of a sample.", low=1, high=100_000,
+        default_text="100, or 300 characters",
+    )  # fmt: skip
+    seed: int = knob(1337, "Seed of the samples.", low=0, high=2**63 - 1)
+    samples: bool = knob(True, "Let the models write.")
+    overwrite: bool = knob(False, "Replace a file that is no report.")
+    ckpt_dir: str = path_knob("checkpoints", "Folder where runs are looked for by name.")
+    device: str = path_knob("auto", "auto, cpu, cuda, cuda:N or mps.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.temperatures()  # raises where one is none
+
+    def temperatures(self) -> list[float]:
+        """The temperatures as numbers, each once. Raises ConfigError, which names the wrong one."""
+        found = []
+        for text in self.temperature:
+            try:
+                value = float(text)
+            except ValueError:
+                value = math.nan
+            if not 0 <= value <= 100:  # NaN neither
+                raise ConfigError(
+                    f"temperature is {text!r}, but it takes numbers from 0 to 100",
+                    "Like --temperature 0 --temperature 0.8; 0 is greedy.",
+                )
+            found.append(value)
+        return list(dict.fromkeys(found))

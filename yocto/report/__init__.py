@@ -1,1 +1,1 @@
-"""Pictures of what runs measured."""
+"""Pictures of what runs measured, and reports on runs."""

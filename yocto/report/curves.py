@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from yocto.errors import RunError
+from yocto.report.palette import COLOURS, LABELS, MARKERS, STYLES, unit_of
 from yocto.report.series import Curves, Point, limits, ordinary, smoothed, thinned
 
 if TYPE_CHECKING:
@@ -15,20 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EXTRA = "pip install 'yocto[plot]'"
-
-# Okabe and Ito's colours, which colour-blind people tell apart, without the yellow that is hard to
-# see on white. A marker of its own helps where there is no colour at all.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_STYLES = ("-", "--", ":")  # when the colours begin anew
-_LABELS = {
-    "loss": "loss (nats per token)",
-    "bits-per-byte": "validation loss (bits per byte of text)",
-    "learning-rate": "learning rate",
-    "grad-norm": "gradient norm before clipping",
-    "tokens-per-second": "speed (tokens per second)",
-}
-_TIMES = (("seconds", 1), ("minutes", 60), ("hours", 3600), ("days", 86400))
 
 
 def draw(curves: Sequence[Curves], x: str, y: str, kind: str) -> bytes:
@@ -44,7 +31,7 @@ def draw(curves: Sequence[Curves], x: str, y: str, kind: str) -> bytes:
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     FigureCanvasAgg(figure)  # no display, no window, no state that others share
     axes = figure.add_subplot()
-    unit = _unit(curves, x)
+    unit = unit_of(curves, x)
     lines = [_draw_run(axes, i, run, unit) for i, run in enumerate(curves)]
     _frame(axes, curves, x, y, unit)
     _legend(figure, axes, curves, lines, y)
@@ -56,20 +43,12 @@ def draw(curves: Sequence[Curves], x: str, y: str, kind: str) -> bytes:
     return file.getvalue()
 
 
-def _unit(curves: Sequence[Curves], x: str) -> tuple[str, int]:
-    """The unit of time that gives the longest run a number of two digits or so."""
-    if x != "seconds":
-        return x, 1
-    longest = max((p[0] for run in curves for p in (*run.training, *run.validation)), default=0.0)
-    return [unit for unit in _TIMES if unit[1] == 1 or longest >= 3 * unit[1]][-1]
-
-
 def _draw_run(axes: Axes, number: int, run: Curves, unit: tuple[str, int]) -> Any:
     """Draw one run; returns the line that stands for it in the legend."""
-    colour = _COLOURS[number % len(_COLOURS)]
+    colour = COLOURS[number % len(COLOURS)]
     look: dict[str, Any] = {
         "color": colour,
-        "linestyle": _STYLES[number // len(_COLOURS) % len(_STYLES)],
+        "linestyle": STYLES[number // len(COLOURS) % len(STYLES)],
     }
     line: Any = None
     if run.training:
@@ -79,7 +58,7 @@ def _draw_run(axes: Axes, number: int, run: Curves, unit: tuple[str, int]) -> An
         thin = 1.0 if run.validation else 1.6
         (line,) = axes.plot(*_columns(means, unit), **look, linewidth=thin, alpha=0.85)
     if run.validation:
-        marker = _MARKERS[number % len(_MARKERS)]
+        marker = MARKERS[number % len(MARKERS)]
         (line,) = axes.plot(
             *_columns(run.validation, unit), **look, linewidth=1.8, marker=marker, markersize=5,
             markevery=max(1, len(run.validation) // 25), zorder=3,
@@ -108,7 +87,7 @@ def _frame(axes: Axes, curves: Sequence[Curves], x: str, y: str, unit: tuple[str
         axes.set_ylim(min(low, 0.0) if y in ("learning-rate", "tokens-per-second") else low, high)
     names = {"steps": "step", "tokens": "tokens learnt from"}
     axes.set_xlabel(names.get(x, f"training time ({unit[0]})"))
-    axes.set_ylabel(_LABELS[y])
+    axes.set_ylabel(LABELS[y])
     thousands = FuncFormatter(lambda value, place: f"{value:,.10g}")
     axes.xaxis.set_major_formatter(EngFormatter(sep="") if x == "tokens" else thousands)
     if y == "tokens-per-second":

@@ -112,12 +112,12 @@ def ordinary(points: Sequence[Point]) -> list[Point]:
     return [p for p in points if values[cut] <= p[1] <= values[-cut - 1]]
 
 
-def thinned(points: Sequence[Point]) -> list[Point]:
-    """At most about _MOST of the points, evenly chosen, the first and the last among them."""
-    if len(points) <= _MOST:
+def thinned(points: Sequence[Point], most: int = _MOST) -> list[Point]:
+    """At most so many of the points, evenly chosen, the first and the last among them."""
+    if len(points) <= most:
         return list(points)
     last = len(points) - 1
-    return [points[round(i * last / (_MOST - 1))] for i in range(_MOST)]
+    return [points[round(i * last / (most - 1))] for i in range(most)]
 
 
 def limits(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from yocto.checkpoint import LOCK, Checkpoint, Run, list_runs
+from yocto.checkpoint import LOCK, Checkpoint, Run, find_run, list_runs
 from yocto.errors import CheckpointError
 from yocto.model.size import count_parameters
 from yocto.training.metrics import MetricsFile
@@ -126,6 +126,16 @@ def _check_files(checkpoint: Checkpoint) -> None:
 def all_runs(ckpt_dir: Path) -> list[RunFacts]:
     """The runs in a folder, the newest first; a damaged one is among them."""
     return [run_facts(read_history(run)) for run in list_runs(ckpt_dir)]
+
+
+def newest_trained(ckpt_dir: Path) -> History:
+    """The newest run that was trained; an imported one, which measured nothing, where there is no
+    other. Raises CheckpointError where there is no run."""
+    newest = read_history(find_run(None, ckpt_dir))
+    if not newest.imported:
+        return newest
+    histories = map(read_history, list_runs(ckpt_dir))
+    return next((history for history in histories if not history.imported), newest)
 
 
 def labels(histories: Sequence[History]) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 import torch
 
+from yocto import __version__
 from yocto.errors import ConfigError
 
 
@@ -69,6 +71,17 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device}, {torch.cuda.get_device_name(device)}"
     return str(device)
+
+
+def made_with(device: torch.device) -> dict[str, str]:
+    """Versions and machine, as a checkpoint notes what it was made with."""
+    return {
+        "yocto": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": describe_device(device),
+    }
 
 
 def available_memory(device: torch.device) -> int | None:
