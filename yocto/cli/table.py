@@ -25,6 +25,7 @@ from yocto.config import (
     RunsCompareConfig,
     RunsConfig,
     SampleConfig,
+    StudyTokenizersConfig,
     TrainConfig,
     TrainTokenizerConfig,
 )
@@ -63,7 +64,11 @@ class Command:
 
 # The first word of commands that belong together -> help; that of a group that is a command too is
 # the command's.
-GROUPS = {"bench": "Measure yocto, with others beside it.", "runs": ""}
+GROUPS = {
+    "bench": "Measure yocto, with others beside it.",
+    "runs": "",
+    "study": "Compare what only trained models can tell.",
+}
 
 COMMANDS = [
     Command(
@@ -173,6 +178,13 @@ COMMANDS = [
         "Draw the curves of runs into one picture.",
         ("yocto plot", "yocto plot token-1 token-2 --x tokens --out-path curves.svg",
          "yocto plot --y learning-rate"),
+    ),
+    Command(
+        "study tokenizers", StudyTokenizersConfig,
+        "Compare tokenizers of different texts by the models that are trained with them.",
+        ("yocto study tokenizers --config study.yaml",
+         "yocto study tokenizers --domain mine=mybook.txt --domain other=a.txt --seeds 2"),
+        "yocto.cli.study:render_study",
     ),
     Command(
         "bench tokenizer", BenchTokenizerConfig,

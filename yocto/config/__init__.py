@@ -18,6 +18,7 @@ from yocto.config.commands import (
     TextConfig,
     TrainTokenizerConfig,
 )
+from yocto.config.evaluation import EvalConfig, StudyTokenizersConfig
 from yocto.config.finetune import CHAT, FinetuneConfig, idle_factors
 from yocto.config.interop import IMPORTED, ExportConfig, ImportConfig
 from yocto.config.knobs import (
@@ -51,6 +52,7 @@ __all__ = [
     "ConvertTokenizerConfig",
     "DownloadConfig",
     "EncodeConfig",
+    "EvalConfig",
     "ExportConfig",
     "FinetuneConfig",
     "GPTConfig",
@@ -68,6 +70,7 @@ __all__ = [
     "RunsConfig",
     "SampleConfig",
     "SamplingConfig",
+    "StudyTokenizersConfig",
     "TextConfig",
     "TrainConfig",
     "TrainTokenizerConfig",

@@ -18,8 +18,8 @@ EXTRA = "pip install 'yocto[plot]'"
 
 # Okabe and Ito's colours, which colour-blind people tell apart, without the yellow that is hard to
 # see on white. A marker of its own helps where there is no colour at all.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _STYLES = ("-", "--", ":")  # when the colours begin anew
 _LABELS = {
     "loss": "loss (nats per token)",
@@ -66,10 +66,10 @@ def _unit(curves: Sequence[Curves], x: str) -> tuple[str, int]:
 
 def _draw_run(axes: Axes, number: int, run: Curves, unit: tuple[str, int]) -> Any:
     """Draw one run; returns the line that stands for it in the legend."""
-    colour = _COLOURS[number % len(_COLOURS)]
+    colour = COLOURS[number % len(COLOURS)]
     look: dict[str, Any] = {
         "color": colour,
-        "linestyle": _STYLES[number // len(_COLOURS) % len(_STYLES)],
+        "linestyle": _STYLES[number // len(COLOURS) % len(_STYLES)],
     }
     line: Any = None
     if run.training:
@@ -79,7 +79,7 @@ def _draw_run(axes: Axes, number: int, run: Curves, unit: tuple[str, int]) -> An
         thin = 1.0 if run.validation else 1.6
         (line,) = axes.plot(*_columns(means, unit), **look, linewidth=thin, alpha=0.85)
     if run.validation:
-        marker = _MARKERS[number % len(_MARKERS)]
+        marker = MARKERS[number % len(MARKERS)]
         (line,) = axes.plot(
             *_columns(run.validation, unit), **look, linewidth=1.8, marker=marker, markersize=5,
             markevery=max(1, len(run.validation) // 25), zorder=3,

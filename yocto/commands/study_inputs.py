@@ -1,0 +1,73 @@
+"""What a study reads: its texts and tasks, and its settings as a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from yocto.config import StudyTokenizersConfig, TrainTokenizerConfig, knobs
+from yocto.dataset.sources import find_sources
+from yocto.errors import DataError
+from yocto.utils.files import sha256_file
+from yocto.utils.settings import settings_line
+
+
+def tokenizer_settings(config: StudyTokenizersConfig, domain: str) -> TrainTokenizerConfig:
+    """How a domain's tokenizer is learnt. Raises ConfigError."""
+    return TrainTokenizerConfig.from_dict({
+        **config.reading(), "text_path": config.domains()[domain], "kind": config.kind,
+        "vocab_size": config.vocab_size, "pattern": config.pattern,
+        "byte_fallback": config.kind == "char-bpe",
+        "out_dir": str(Path(config.out_dir) / "tokenizers" / domain),
+    })  # fmt: skip
+
+
+def fingerprints(config: StudyTokenizersConfig) -> dict[str, str]:
+    """What a study reads, each with a checksum of its files; of a URL its address counts. Raises
+    DataError for what is not there."""
+    texts = {f"the text of domain {name}": (paths, f"Check --domain {name}={paths[0]}.")
+             for name, paths in config.domains().items()}  # fmt: skip
+    texts["text_path"] = (config.text_path, "Check --text-path.")
+    if config.eval_text_path:
+        texts["eval_text_path"] = (config.eval_text_path, "Check --eval-text-path.")
+    found = {}
+    for name, (paths, hint) in texts.items():
+        sources = find_sources(paths, config.text_format, hint)
+        found[name] = _digest(
+            sha256_file(Path(source.path)) if source.is_file else source.path for source in sources
+        )
+    for task in config.task:
+        path = task_path(task)
+        if not path.exists():
+            raise DataError(f"there is no file {path}", f"Check --task {task}.")
+        files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
+        found[f"the file of task {task}"] = _digest(map(sha256_file, files))
+    return found
+
+
+def _digest(told: Iterable[str]) -> str:
+    return hashlib.sha256("".join(told).encode()).hexdigest()
+
+
+def task_path(task: str) -> Path:
+    """The file, or the folder, of a task: NAME=FILE or FILE."""
+    return Path(re.sub(r"^[a-z-]+=", "", task))
+
+
+def settings_file(config: StudyTokenizersConfig, path: Path) -> str:
+    """The study's settings as a file for --config."""
+    values = config.to_dict()
+    training = config.training()
+    values["domain"] = {name: list(paths) for name, paths in config.domains().items()}
+    values["train"] = {f.name: getattr(training, f.name) for f in knobs(type(training))
+                       if f.name in training.given}  # fmt: skip
+    lines = [
+        # JSON's tables are YAML too, and in the order in which they were given.
+        f"{name}: {json.dumps(value)}" if isinstance(value, dict) else settings_line(name, value)
+        for name, value in values.items()
+    ]
+    head = f"# to go on with this study: yocto study tokenizers --config {path}"
+    return "\n".join([head, *lines]) + "\n"
