@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from yocto.config import StudyTokenizersConfig, TrainTokenizerConfig, knobs
-from yocto.dataset.sources import find_sources
-from yocto.errors import DataError
+from yocto.dataset.sources import Source, find_sources
+from yocto.errors import ConfigError, DataError
+from yocto.evaluation.task_files import check_rows, find_task, read_task_file
 from yocto.utils.files import sha256_file
+from yocto.utils.progress import Progress
 from yocto.utils.settings import settings_line
 
 
@@ -36,25 +37,39 @@ def fingerprints(config: StudyTokenizersConfig) -> dict[str, str]:
     found = {}
     for name, (paths, hint) in texts.items():
         sources = find_sources(paths, config.text_format, hint)
-        found[name] = _digest(
-            sha256_file(Path(source.path)) if source.is_file else source.path for source in sources
+        found[name] = _digest(_checksum(source, hint) for source in sources)
+    for spec in config.task:
+        found[f"the file of task {spec}"] = _digest(
+            _checksum(source, f"Check --task {spec}.") for source in find_task(spec).sources
         )
-    for task in config.task:
-        path = task_path(task)
-        if not path.exists():
-            raise DataError(f"there is no file {path}", f"Check --task {task}.")
-        files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
-        found[f"the file of task {task}"] = _digest(map(sha256_file, files))
     return found
+
+
+def check_tasks(config: StudyTokenizersConfig, progress: Progress) -> None:
+    """Read all tasks, so that a bad row is told of before the first hour of training. Raises
+    ConfigError and DataError."""
+    given = [name for name in ("limit", "skip_bad") if name in config.given]
+    if given and not config.task:
+        raise ConfigError(
+            f"{' and '.join(given)} can't have an effect without a task", "Name one: --task FILE"
+        )
+    for spec in config.task:
+        task = find_task(spec)
+        files = [read_task_file(s, task.name, lambda _: None, config.limit) for s in task.sources]
+        check_rows(files, config.skip_bad, progress.notice)
+
+
+def _checksum(source: Source, hint: str) -> str:
+    if not source.is_file:
+        return source.path
+    try:
+        return sha256_file(Path(source.path))
+    except OSError as error:
+        raise DataError(f"can't read {source.path}: {error.strerror or error}", hint) from error
 
 
 def _digest(told: Iterable[str]) -> str:
     return hashlib.sha256("".join(told).encode()).hexdigest()
-
-
-def task_path(task: str) -> Path:
-    """The file, or the folder, of a task: NAME=FILE or FILE."""
-    return Path(re.sub(r"^[a-z-]+=", "", task))
 
 
 def settings_file(config: StudyTokenizersConfig, path: Path) -> str:

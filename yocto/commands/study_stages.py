@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from yocto.errors import ConfigError, DataError, RunError
 from yocto.evaluation.result import Evaluation, TaskScore
 from yocto.evaluation.study import StudyModel, StudyPoint, StudyTokenizer, TaskFigure
 from yocto.evaluation.study_record import Record
+from yocto.evaluation.task_files import find_task
 from yocto.tokenizer.base import CORPUS_FILE
 from yocto.utils.progress import Progress, SilentProgress
 
@@ -139,6 +142,12 @@ class Stages:
         settings = train.with_preset(self.config.training(), SilentProgress())
         shape = {f.name: getattr(settings, f.name) for f in knobs(ModelConfig)}
         GPTConfig(vocab_size=self.config.vocab_size, **shape)
+        if (self.config.stride or 0) > settings.block_size:
+            raise ConfigError(
+                f"stride {self.config.stride} is more than block_size {settings.block_size}: "
+                f"tokens between two windows would be left out",
+                f"Use --stride {settings.block_size} or less.",
+            )
         max_iters = self.config.max_iters or settings.max_iters
         if max_iters < self.config.points:
             raise ConfigError(
@@ -224,22 +233,27 @@ class Stages:
         t = self.record.training
         tokens = step * t["batch_size"] * t["gradient_accumulation_steps"] * t["block_size"]
         density = self.record.tokenizers[model.domain].train_bytes_per_token
-        (text,) = found.texts
-        assert text.bits_per_byte is not None
-        names = _names(found.tasks)
-        tasks = {name: _figure(score) for name, score in zip(names, found.tasks, strict=True)}
+        total = math.fsum(text.loss * text.tokens for text in found.texts)
+        size, count = (sum(getattr(t, name) for t in found.texts) for name in ("bytes", "tokens"))
         return StudyPoint(
-            step, tokens, round(tokens * density), text.loss, text.bits_per_byte, tasks
-        )
+            step, tokens, round(tokens * density), total / count,
+            total / max(1, size) / math.log(2), _figures_of(self.config.task, found.tasks),
+        )  # fmt: skip
 
 
-def _names(tasks: list[TaskScore]) -> list[str]:
-    """A name of its own for each task: that of its file too, where several are of a kind."""
-    kinds = Counter(task.name for task in tasks)
-    return [
-        task.name if kinds[task.name] == 1 else f"{task.name} {Path(task.file).stem}"
-        for task in tasks
-    ]
+def _figures_of(specs: Sequence[str], scores: Sequence[TaskScore]) -> dict[str, TaskFigure]:
+    """The figures of each task, a folder's as one, by names of their own: that of the file too,
+    where several are of a kind."""
+    folders = {task.path for task in map(find_task, specs) if task.is_folder}
+    summed = [score for score in scores if score.file in folders]
+    alone = [score for score in scores
+             if not any(Path(s.file) in Path(score.file).parents for s in summed)]  # fmt: skip
+    kinds = Counter(score.name for score in alone)
+    return {
+        score.name if kinds[score.name] == 1 else f"{score.name} {Path(score.file).stem}":
+            _figure(score)
+        for score in alone
+    }  # fmt: skip
 
 
 def _figure(score: TaskScore) -> TaskFigure:

@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from yocto.commands.study_inputs import fingerprints, settings_file, tokenizer_settings
+from yocto.commands.study_inputs import (
+    check_tasks,
+    fingerprints,
+    settings_file,
+    tokenizer_settings,
+)
 from yocto.config import StudyTokenizersConfig
 from yocto.errors import ConfigError, RunError
 from yocto.evaluation.study import MeanPoint, StudyModel, curve
@@ -92,7 +97,7 @@ def run(config: StudyTokenizersConfig, progress: Progress) -> Study:
         check_same(folder, record, config)
         if record.is_finished:
             progress.say(f"the study in {folder} is finished; this is what it has found")
-            return _result(config, record)
+            return _result(config, record, was_finished=True)
     if len(config.domains()) < 2:
         raise ConfigError(
             "a study compares two domains or more",
@@ -101,8 +106,9 @@ def run(config: StudyTokenizersConfig, progress: Progress) -> Study:
         )
     for name in config.domains():
         tokenizer_settings(config, name)  # raises before anything is written
+    check_tasks(config, progress)
+    texts = fingerprints(config)
     with _held(folder):
-        texts = fingerprints(config)
         record = read_record(folder)  # it may have gone on meanwhile
         if record is None:
             record = _begin(config, folder, texts)
@@ -148,7 +154,12 @@ def _begin(config: StudyTokenizersConfig, folder: Path, texts: dict[str, str]) -
     return record
 
 
-def _result(config: StudyTokenizersConfig, record: Record, stopped: str | None = None) -> Study:
+def _result(
+    config: StudyTokenizersConfig,
+    record: Record,
+    stopped: str | None = None,
+    was_finished: bool = False,
+) -> Study:
     domains = []
     for name, tokenizer in record.tokenizers.items():
         models = [model for model in record.models.values() if model.domain == name]
@@ -158,14 +169,16 @@ def _result(config: StudyTokenizersConfig, record: Record, stopped: str | None =
         ))  # fmt: skip
     found = Study(config.out_dir, config.equal, domains, list(record.models.values()),
                   stopped=stopped)  # fmt: skip
-    return found if stopped is not None else _drawn(found)
+    return found if stopped is not None else _drawn(found, was_finished)
 
 
-def _drawn(study: Study) -> Study:
-    """The study with its picture."""
+def _drawn(study: Study, was_finished: bool) -> Study:
+    """The study with its picture, which is drawn but where it is there already."""
     curves = {domain.domain: domain.curve for domain in study.domains}
     path = Path(study.out_dir) / PICTURE
     fields = vars(study)
+    if was_finished and path.is_file():
+        return Study(**{**fields, "picture": str(path)})
     try:
         picture = draw(curves, study.equal, "png")
     except RunError as error:  # the table tells the same

@@ -91,17 +91,29 @@ class Mean:
 
 @dataclass(frozen=True)
 class TaskMean:
-    """A task's accuracy, the mean of several models. interval: of 95 %, the mean of theirs; it
-    tells of the rows that the task has, and the spread of the seeds."""
+    """A task's accuracy, the mean of several models. interval: of 95 %, the mean of theirs: what
+    the number of rows leaves open, as the spread tells what seeds do. normalised_…: by the length
+    of the endings, where the task has several."""
 
     accuracy: Mean
     interval: list[float]
+    normalised_accuracy: Mean | None = None
+    normalised_interval: list[float] | None = None
 
     @classmethod
     def of(cls, figures: Sequence[TaskFigure]) -> TaskMean:
         """Of one model or more."""
-        ends = [statistics.fmean(figure.interval[end] for figure in figures) for end in (0, 1)]
-        return cls(Mean.of([figure.accuracy for figure in figures]), ends)
+        mean = Mean.of([figure.accuracy for figure in figures])
+        interval = _between([figure.interval for figure in figures])
+        by_length = [f.normalised_accuracy for f in figures if f.normalised_accuracy is not None]
+        ends = [f.normalised_interval for f in figures if f.normalised_interval is not None]
+        if not by_length or not ends:
+            return cls(mean, interval)
+        return cls(mean, interval, Mean.of(by_length), _between(ends))
+
+
+def _between(intervals: Sequence[list[float]]) -> list[float]:
+    return [statistics.fmean(interval[end] for interval in intervals) for end in (0, 1)]
 
 
 @dataclass(frozen=True)
