@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from yocto.tokenizer.base import BaseTokenizer
 
 LOCK = ".lock"  # held by the process that trains the run
-RECORDS = ("metrics.jsonl", "config.yaml")  # of a run, beside its checkpoints
+EVALUATIONS = "evaluations.jsonl"  # what was measured of its checkpoints
+RECORDS = ("metrics.jsonl", "config.yaml", EVALUATIONS)  # of a run, beside its checkpoints
 STEP = re.compile(r"step-[0-9]{6,10}")
 
 

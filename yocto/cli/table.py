@@ -15,6 +15,7 @@ from yocto.config import (
     ConvertTokenizerConfig,
     DownloadConfig,
     EncodeConfig,
+    EvalConfig,
     ExportConfig,
     FinetuneConfig,
     ImportConfig,
@@ -150,6 +151,14 @@ COMMANDS = [
         ("yocto chat", "yocto chat --ckpt token-1 --temperature 0.5"),
         "yocto.cli.repl:run_chat",
         json=False,
+    ),
+    Command(
+        "eval", EvalConfig,
+        "Measure a model: bits per byte of a text, accuracy in tasks.",
+        ("yocto eval", "yocto eval --ckpt token-1 --text-path mybook.txt --stride 32",
+         "yocto eval --task hellaswag=hellaswag.jsonl --task blimp --limit 1000 "
+         "--rows-path rows.jsonl"),
+        "yocto.cli.eval:render_evaluation",
     ),
     Command(
         "export", ExportConfig,

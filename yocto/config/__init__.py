@@ -18,7 +18,7 @@ from yocto.config.commands import (
     TextConfig,
     TrainTokenizerConfig,
 )
-from yocto.config.evaluation import EvalConfig, StudyTokenizersConfig
+from yocto.config.evaluation import EvalConfig
 from yocto.config.finetune import CHAT, FinetuneConfig, idle_factors
 from yocto.config.interop import IMPORTED, ExportConfig, ImportConfig
 from yocto.config.knobs import (
@@ -35,6 +35,7 @@ from yocto.config.model import FAMILIES, GPTConfig, ModelConfig, RopeScaling
 from yocto.config.runs import PlotConfig, RunsCompareConfig, RunsConfig
 from yocto.config.sampling import ChatConfig, GenerateConfig, SampleConfig, SamplingConfig
 from yocto.config.scaling import scaled
+from yocto.config.study import StudyTokenizersConfig
 from yocto.config.train import LoopConfig, RecipeConfig, TrainConfig, without_effect
 
 __all__ = [

@@ -16,8 +16,13 @@ from yocto.errors import DataError
 
 LONGEST = 1 << 27  # characters of a value, bytes of a line: more would not fit in memory
 _SPACE = re.compile(r"[ \t\r\n]*")
-# Of numbers nothing is wanted; the longest can't be an int.
-DECODER = json.JSONDecoder(parse_int=float)
+
+
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) < 20 else float(digits)  # the longest can't be an int
+
+
+DECODER = json.JSONDecoder(parse_int=_whole_number)
 
 
 def what_is_wrong(error: Exception) -> str:

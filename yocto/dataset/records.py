@@ -62,6 +62,12 @@ def jsonl_chunks(
 def jsonl_values(source: Source, stream: Stream, hint: str) -> Iterator[tuple[str, Any]]:
     """The value of each line that is not empty, behind the line's name ("line 3 in a.jsonl"); a
     line that holds none has the error that says so in its place."""
+    for number, value in numbered_values(source, stream, hint):
+        yield f"line {number} in {source.path}", value
+
+
+def numbered_values(source: Source, stream: Stream, hint: str) -> Iterator[tuple[int, Any]]:
+    """The same behind the line's number, counted from 1."""
     for line in _lines(source, stream, hint, 0):
         if not line.data or line.data.isspace():
             continue
@@ -73,7 +79,7 @@ def jsonl_values(source: Source, stream: Stream, hint: str) -> Iterator[tuple[st
             value = DataError(f"{name} is not valid JSON: {what_is_wrong(error)}", _MEND)
         except DataError as error:  # of bytes that are no UTF-8
             value = error
-        yield name, value
+        yield line.number, value
 
 
 def json_chunks(

@@ -1,1 +1,1 @@
-"""How good a model is: the loss of a text in bits per byte, and accuracy in tasks of the public sort."""
+"""How good a model is: bits per byte of a text, and accuracy in tasks of the public formats."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from yocto.checkpoint import Checkpoint
@@ -92,25 +91,14 @@ def _text(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _sizes(settings: dict[str, Any], digest: str | None) -> dict[str, Any]:
-    """Tokens in the splits. What lies in the folder by now may be another text: its checksum
-    decides."""
-    from yocto.dataset.tokens import read_meta
+    """Tokens in the splits, where they are still there."""
+    from yocto.dataset.own_files import find_own_files
 
-    places = [settings.get("data_dir"), settings.get("tokenizer_path")]
-    folders = [Path(str(place)) for place in places if place]
-    for folder in [
-        *folders,
-        *(f.parent for f in folders),
-        Path("data") / str(settings.get("mode")),
-    ]:
-        try:
-            splits = read_meta(folder).splits
-            train, val = splits["train"], splits["val"]
-        except (YoctoError, OSError, LookupError):
-            continue
-        if train.sha256 + val.sha256 == digest:
-            return {"train_tokens": train.tokens, "val_tokens": val.tokens}
-    return {}
+    found = find_own_files(settings, digest)
+    if found is None:
+        return {}
+    splits = found[1].splits
+    return {"train_tokens": splits["train"].tokens, "val_tokens": splits["val"].tokens}
 
 
 def _tokenizer(checkpoint: Checkpoint) -> dict[str, Any]:
