@@ -184,7 +184,7 @@ class Stages:
     def _train(self, run: str) -> bool:
         """Train a model to its end; False where that was interrupted."""
         model = self.record.models[run]
-        if model.is_measured:
+        if model.is_trained:
             return True
         is_begun = any(self._run(run).glob("step-*"))
         values = {
@@ -195,7 +195,11 @@ class Stages:
         }  # fmt: skip
         done = train.run(TrainConfig.from_dict(values), self.progress)
         assert isinstance(done, train.Trained)
-        return done.exit_code == 0
+        if done.exit_code:
+            return False
+        self.record.models[run] = dataclasses.replace(model, is_trained=True)
+        self.record.save(self.folder)
+        return True
 
     def _measure(self, run: str) -> None:
         """Measure a model's checkpoints, each once, as yocto eval does."""

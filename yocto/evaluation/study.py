@@ -40,18 +40,19 @@ class StudyPoint:
 
 @dataclass(frozen=True)
 class StudyModel:
-    """One model. steps: when it is measured, the last of them its end; points: what came of it so
-    far."""
+    """One model. steps: when it is measured, the last of them its end; is_trained: whether it has
+    come there; points: what was measured so far."""
 
     run: str
     domain: str
     seed: int
     steps: list[int]
+    is_trained: bool = False
     points: list[StudyPoint] = field(default_factory=list)
 
     @property
     def is_measured(self) -> bool:
-        """Whether it has come to its end, and all of it is known."""
+        """Whether all of it is known."""
         return len(self.points) == len(self.steps)
 
 

@@ -73,7 +73,10 @@ def _model(value: dict[str, Any]) -> StudyModel:
     steps = [int(step) for step in value["steps"]]
     if [point.step for point in points] != steps[: len(points)] or not steps:
         raise ValueError("points of other steps than those planned")
-    return StudyModel(str(value["run"]), str(value["domain"]), int(value["seed"]), steps, points)
+    return StudyModel(
+        str(value["run"]), str(value["domain"]), int(value["seed"]), steps,
+        value["is_trained"] is True, points,
+    )  # fmt: skip
 
 
 def _point(value: dict[str, Any]) -> StudyPoint:
