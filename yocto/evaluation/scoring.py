@@ -13,14 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from yocto.dataset.tokens import Ids
 from yocto.errors import CheckpointError, DataError
+from yocto.evaluation.likelihood import token_logprobs
 from yocto.model.gpt import GPT
-from yocto.training.cross_entropy import chunk_rows
 
 CPU_TOKENS, GPU_TOKENS = 1 << 12, 1 << 15  # in a batch
 
@@ -106,7 +105,9 @@ class Scorer:
         features = self.model.features(idx, segments=segments).flatten(0, 1)  # (B T, C)
         if places is not None:
             features = features[self._to_device(places)]  # (R, C)
-        logprobs, hits = self._judged(features, self._to_device(targets), greedy)
+        logprobs, hits = token_logprobs(
+            features, self.model.lm_head.weight, self._to_device(targets), greedy
+        )
         return _Launched([len(row.ids) - row.begin for row in rows], logprobs, hits)
 
     def _laid_out(self, rows: Sequence[Row]) -> tuple[Tensor, Tensor | None, Tensor]:
@@ -128,22 +129,6 @@ class Scorer:
         places = None if scored.all() else torch.from_numpy(np.flatnonzero(scored))
         targets = torch.from_numpy(ids[:, 1:][scored])
         return torch.from_numpy(np.ascontiguousarray(ids[:, :-1])), places, targets
-
-    def _judged(
-        self, features: Tensor, targets: Tensor, greedy: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """features (R, C), targets (R,) -> log-probabilities of the targets (R,) and whether each
-        is the likeliest token, the first of equals."""
-        logprobs = features.new_empty(len(targets), dtype=torch.float32)
-        hits = torch.empty_like(targets, dtype=torch.bool) if greedy else None
-        rows = chunk_rows(self.model.config.vocab_size, self.device)
-        for first in range(0, len(targets), rows):
-            part = slice(first, first + rows)
-            logits = self.model.lm_head(features[part]).float()  # (rows, V)
-            logprobs[part] = -F.cross_entropy(logits, targets[part], reduction="none")
-            if hits is not None:
-                hits[part] = logits.argmax(dim=1) == targets[part]
-        return logprobs, hits
 
     def _to_device(self, x: Tensor) -> Tensor:
         if self.device.type == "cuda":
