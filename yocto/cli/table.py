@@ -192,7 +192,8 @@ COMMANDS = [
         "study tokenizers", StudyTokenizersConfig,
         "Compare tokenizers of different texts by the models that are trained with them.",
         ("yocto study tokenizers --config study.yaml",
-         "yocto study tokenizers --domain mine=mybook.txt --domain other=a.txt --seeds 2"),
+         "yocto study tokenizers --domain mine=mybook.txt --domain other=a.txt --seeds 3 "
+         "--out-dir studies/books"),
         "yocto.cli.study:render_study",
     ),
     Command(
