@@ -106,8 +106,10 @@ def in_miniature(line: str) -> list[str]:
         "sample": ["--max-new-tokens", "5"],
         "chat": ["--max-new-tokens", "5"],
         "bench": ["--rounds", "1", "--vocab-size", "300", "--peers", "tokenizers"],
-        "study": [*flags_of({"vocab_size": 300, "max_iters": 2, "points": 1, "seeds": 1}),
-                  *(x for knob in STUDY for x in ("--train", knob))],
+        "study": [
+            *flags_of({"vocab_size": 300, "max_iters": 2, "points": 1, "seeds": 1}),
+            *(x for knob in STUDY for x in ("--train", knob)),
+        ],
     }.get(name, [])
     if name == "quickstart" or "--minutes" in arguments:
         small += ["--minutes", "0.01"]
