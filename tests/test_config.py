@@ -23,6 +23,7 @@ from yocto.config import (
     ReportConfig,
     SampleConfig,
     SamplingConfig,
+    StudyTokenizersConfig,
     TrainConfig,
     TrainTokenizerConfig,
     knobs,
@@ -256,6 +257,10 @@ def value_strategy(cls: type[Config], f: dataclasses.Field[Any]) -> st.SearchStr
         values = st.lists(st.sampled_from(["0=1", "262=-5.5", "7=-inf"]), max_size=3).map(tuple)
     elif f.name == "temperature" and get_origin(kind) is tuple:
         values = st.lists(st.sampled_from(["0", "0.8", "1e1"]), max_size=3).map(tuple)
+    elif f.name == "domain":
+        values = st.lists(st.sampled_from(["a=x", "a=y=z", "b-2=x"]), max_size=3).map(tuple)
+    elif (cls, f.name) == (StudyTokenizersConfig, "train"):
+        values = st.lists(st.sampled_from(["n_layer=2", "device=cpu"]), max_size=3).map(tuple)
     elif f.name == "beam":  # more does not go with the knobs of the draw
         values = st.just(1)
     elif get_origin(kind) is Literal:

@@ -23,6 +23,8 @@ from yocto.cli.reference import reference
 from yocto.cli.table import COMMANDS
 from yocto.dataset import download, registry
 
+# What makes the models of a study small.
+STUDY = ("n_layer=1", "n_head=1", "n_embd=8", "block_size=16", "batch_size=2", "device=cpu")
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -105,6 +107,10 @@ def in_miniature(line: str) -> list[str]:
         "chat": ["--max-new-tokens", "5"],
         "report": ["--max-new-tokens", "5"],
         "bench": ["--rounds", "1", "--vocab-size", "300", "--peers", "tokenizers"],
+        "study": [
+            *flags_of({"vocab_size": 300, "max_iters": 2, "points": 1, "seeds": 1}),
+            *(x for knob in STUDY for x in ("--train", knob)),
+        ],
     }.get(name, [])
     if name == "quickstart" or "--minutes" in arguments:
         small += ["--minutes", "0.01"]
@@ -174,6 +180,11 @@ def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yoct
         pair = {"sentence_good": "The river knows.", "sentence_bad": "River the knows."}
         (tmp_path / "blimp" / f"{name}.jsonl").write_text(json.dumps(pair), encoding="utf-8")
     (tmp_path / "prompts.txt").write_text("the river\nthe road\n", encoding="utf-8")
+    (tmp_path / "README.md").write_text(make_text(100, 6), encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "commands.md").write_text(make_text(100, 7), encoding="utf-8")
+    (study,) = re.findall(r"```yaml\n(# study\.yaml\n.*?)```", README, re.DOTALL)
+    (tmp_path / "study.yaml").write_text(study, encoding="utf-8")
     lines = shown_commands()
     assert len(lines) > 25
     if find_spec("ray") is None:

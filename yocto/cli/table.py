@@ -27,6 +27,7 @@ from yocto.config import (
     RunsCompareConfig,
     RunsConfig,
     SampleConfig,
+    StudyTokenizersConfig,
     TrainConfig,
     TrainTokenizerConfig,
 )
@@ -65,7 +66,11 @@ class Command:
 
 # The first word of commands that belong together -> help; that of a group that is a command too is
 # the command's.
-GROUPS = {"bench": "Measure yocto, with others beside it.", "runs": ""}
+GROUPS = {
+    "bench": "Measure yocto, with others beside it.",
+    "runs": "",
+    "study": "Compare what only trained models can tell.",
+}
 
 COMMANDS = [
     Command(
@@ -189,6 +194,14 @@ COMMANDS = [
         "Write a report on runs: one page of HTML that needs nothing else, and Markdown.",
         ("yocto report", "yocto report token-1 token-2 --out-path both.html",
          'yocto report --prompt "Courage is" --temperature 0 --temperature 1 --out-path report.md'),
+    ),
+    Command(
+        "study tokenizers", StudyTokenizersConfig,
+        "Compare tokenizers of different texts by the models that are trained with them.",
+        ("yocto study tokenizers --config study.yaml",
+         "yocto study tokenizers --domain mine=mybook.txt --domain other=a.txt --seeds 3 "
+         "--out-dir studies/books"),
+        "yocto.cli.study:render_study",
     ),
     Command(
         "bench tokenizer", BenchTokenizerConfig,

@@ -35,6 +35,7 @@ from yocto.config.model import FAMILIES, GPTConfig, ModelConfig, RopeScaling
 from yocto.config.runs import PlotConfig, RunsCompareConfig, RunsConfig
 from yocto.config.sampling import ChatConfig, GenerateConfig, SampleConfig, SamplingConfig
 from yocto.config.scaling import scaled
+from yocto.config.study import StudyTokenizersConfig
 from yocto.config.train import LoopConfig, RecipeConfig, TrainConfig, without_effect
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "RunsConfig",
     "SampleConfig",
     "SamplingConfig",
+    "StudyTokenizersConfig",
     "TextConfig",
     "TrainConfig",
     "TrainTokenizerConfig",
