@@ -34,8 +34,8 @@ def svg(picture: Picture, name: str) -> str:
     body = [
         f'<title id="{name}-title">{escape(title(picture))}</title>',
         f'<desc id="{name}-desc">{escape(description(picture))}</desc>',
-        f'<clipPath id="{name}-clip"><rect x="{_LEFT}" y="{_TOP - 4}" '
-        f'width="{WIDTH - _LEFT - _RIGHT + 4}" height="{HEIGHT - _TOP - _BOTTOM + 8}"/></clipPath>',
+        f'<clipPath id="{name}-clip"><rect x="{_LEFT - 5}" y="{_TOP - 4}" '
+        f'width="{WIDTH - _LEFT - _RIGHT + 10}" height="{HEIGHT - _TOP - _BOTTOM + 8}"/></clipPath>',
         *_frame(xs, ys, unit, picture.x),
         f'<g clip-path="url(#{name}-clip)">',
     ]
