@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from yocto.report.escaping import escape, fenced, markdown, plain
@@ -80,6 +80,8 @@ def test_marks_are_escaped_where_they_mean_something(text, expected) -> None:
 
 
 @given(ANY)
+@example("a\n```\n# not code")
+@example("`````")
 def test_a_block_of_code_ends_only_at_its_end(text) -> None:
     first, *body, last = fenced(text).split("\n")
     assert first == f"{last}text"

@@ -31,11 +31,14 @@ def svg(picture: Picture, name: str) -> str:
     xs, ys = _ranges(picture)
     unit = unit_of(picture.curves, picture.x)
     most = max(40, _POINTS // max(1, len(picture.curves)))
+    clip = (
+        f'<rect x="{_LEFT - 5}" y="{_TOP - 4}" width="{WIDTH - _LEFT - _RIGHT + 10}" '
+        f'height="{HEIGHT - _TOP - _BOTTOM + 8}"/>'
+    )
     body = [
         f'<title id="{name}-title">{escape(title(picture))}</title>',
         f'<desc id="{name}-desc">{escape(description(picture))}</desc>',
-        f'<clipPath id="{name}-clip"><rect x="{_LEFT}" y="{_TOP - 4}" '
-        f'width="{WIDTH - _LEFT - _RIGHT + 4}" height="{HEIGHT - _TOP - _BOTTOM + 8}"/></clipPath>',
+        f'<clipPath id="{name}-clip">{clip}</clipPath>',
         *_frame(xs, ys, unit, picture.x),
         f'<g clip-path="url(#{name}-clip)">',
     ]
