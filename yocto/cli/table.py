@@ -11,6 +11,7 @@ from yocto.config import (
     BenchTokenizerConfig,
     BenchTrainConfig,
     ChatConfig,
+    CompareTokenizersConfig,
     Config,
     ConvertTokenizerConfig,
     DownloadConfig,
@@ -173,6 +174,14 @@ COMMANDS = [
         "Draw the curves of runs into one picture.",
         ("yocto plot", "yocto plot token-1 token-2 --x tokens --out-path curves.svg",
          "yocto plot --y learning-rate"),
+    ),
+    Command(
+        "compare-tokenizers", CompareTokenizersConfig,
+        "Measure tokenizers on texts, and which size and which text to train on would pay.",
+        ("yocto compare-tokenizers data/token gpt2 cl100k o200k --text-path mybook.txt",
+         "yocto compare-tokenizers --train-sizes 1000,4000,8000 --text-path a.txt "
+         "--text-path b.txt --out-path sizes.png"),
+        "yocto.cli.tokenizers:render_comparison",
     ),
     Command(
         "bench tokenizer", BenchTokenizerConfig,

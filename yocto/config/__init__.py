@@ -18,6 +18,7 @@ from yocto.config.commands import (
     TextConfig,
     TrainTokenizerConfig,
 )
+from yocto.config.evaluation import CompareTokenizersConfig
 from yocto.config.finetune import CHAT, FinetuneConfig, idle_factors
 from yocto.config.interop import IMPORTED, ExportConfig, ImportConfig
 from yocto.config.knobs import (
@@ -47,6 +48,7 @@ __all__ = [
     "BenchTokenizerConfig",
     "BenchTrainConfig",
     "ChatConfig",
+    "CompareTokenizersConfig",
     "Config",
     "ConvertTokenizerConfig",
     "DownloadConfig",

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from yocto.errors import RunError
+from yocto.report.canvas import COLOURS, MARKERS, STYLES, as_file, blank, plain_frame, shortened
 from yocto.report.series import Curves, Point, limits, ordinary, smoothed, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-EXTRA = "pip install 'yocto[plot]'"
-
-# Okabe and Ito's colours, which colour-blind people tell apart, without the yellow that is hard to
-# see on white. A marker of its own helps where there is no colour at all.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_STYLES = ("-", "--", ":")  # when the colours begin anew
 _LABELS = {
     "loss": "loss (nats per token)",
     "bits-per-byte": "validation loss (bits per byte of text)",
@@ -36,24 +27,13 @@ def draw(curves: Sequence[Curves], x: str, y: str, kind: str) -> bytes:
 
     x, y: what is drawn, as for `series.curves_of`. Raises RunError without matplotlib.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise RunError("to draw takes the package matplotlib", EXTRA) from None
-    figure = Figure(figsize=(9, 5.5), layout="constrained")
-    FigureCanvasAgg(figure)  # no display, no window, no state that others share
+    figure = blank(9, 5.5)
     axes = figure.add_subplot()
     unit = _unit(curves, x)
     lines = [_draw_run(axes, i, run, unit) for i, run in enumerate(curves)]
     _frame(axes, curves, x, y, unit)
     _legend(figure, axes, curves, lines, y)
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        # A run's name may have characters that the font lacks: boxes stand for them.
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)
-        figure.savefig(file, format=kind, dpi=150)
-    return file.getvalue()
+    return as_file(figure, kind)
 
 
 def _unit(curves: Sequence[Curves], x: str) -> tuple[str, int]:
@@ -66,10 +46,10 @@ def _unit(curves: Sequence[Curves], x: str) -> tuple[str, int]:
 
 def _draw_run(axes: Axes, number: int, run: Curves, unit: tuple[str, int]) -> Any:
     """Draw one run; returns the line that stands for it in the legend."""
-    colour = _COLOURS[number % len(_COLOURS)]
+    colour = COLOURS[number % len(COLOURS)]
     look: dict[str, Any] = {
         "color": colour,
-        "linestyle": _STYLES[number // len(_COLOURS) % len(_STYLES)],
+        "linestyle": STYLES[number // len(COLOURS) % len(STYLES)],
     }
     line: Any = None
     if run.training:
@@ -79,7 +59,7 @@ def _draw_run(axes: Axes, number: int, run: Curves, unit: tuple[str, int]) -> An
         thin = 1.0 if run.validation else 1.6
         (line,) = axes.plot(*_columns(means, unit), **look, linewidth=thin, alpha=0.85)
     if run.validation:
-        marker = _MARKERS[number % len(_MARKERS)]
+        marker = MARKERS[number % len(MARKERS)]
         (line,) = axes.plot(
             *_columns(run.validation, unit), **look, linewidth=1.8, marker=marker, markersize=5,
             markevery=max(1, len(run.validation) // 25), zorder=3,
@@ -113,9 +93,7 @@ def _frame(axes: Axes, curves: Sequence[Curves], x: str, y: str, unit: tuple[str
     axes.xaxis.set_major_formatter(EngFormatter(sep="") if x == "tokens" else thousands)
     if y == "tokens-per-second":
         axes.yaxis.set_major_formatter(thousands)
-    axes.grid(color="0.9", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_frame(axes)
 
 
 def _legend(
@@ -144,5 +122,5 @@ def _legend(
 
 
 def _entry(run: Curves) -> str:
-    name = run.name if len(run.name) <= 32 else f"{run.name[:31]}…"
+    name = shortened(run.name)
     return name if run.best is None else f"{name}: best {run.best:.3f}"

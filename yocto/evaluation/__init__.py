@@ -1,0 +1,1 @@
+"""What tokenizers and models are worth: figures on texts."""
