@@ -6,6 +6,7 @@ import keyword
 from dataclasses import dataclass
 
 from yocto.config import (
+    BenchConfig,
     BenchDecodeConfig,
     BenchEncodeConfig,
     BenchTokenizerConfig,
@@ -64,7 +65,7 @@ class Command:
 
 # The first word of commands that belong together -> help; that of a group that is a command too is
 # the command's.
-GROUPS = {"bench": "Measure yocto, with others beside it.", "runs": ""}
+GROUPS = {"bench": "", "runs": ""}
 
 COMMANDS = [
     Command(
@@ -182,6 +183,12 @@ COMMANDS = [
          "yocto compare-tokenizers --train-sizes 1000,4000,8000 --text-path a.txt "
          "--text-path b.txt --out-path sizes.png"),
         "yocto.cli.tokenizers:render_comparison",
+    ),
+    Command(
+        "bench", BenchConfig,
+        "Measure yocto, with others beside it: all parts in one table.",
+        ("yocto bench", "yocto bench --text-path mybook.txt --out-path bench.md"),
+        "yocto.cli.bench_overview:render_overview",
     ),
     Command(
         "bench tokenizer", BenchTokenizerConfig,

@@ -1,6 +1,7 @@
 """Every knob of yocto, declared once: default, help text and allowed range."""
 
 from yocto.config.bench import (
+    BenchConfig,
     BenchDecodeConfig,
     BenchEncodeConfig,
     BenchTokenizerConfig,
@@ -43,6 +44,7 @@ __all__ = [
     "END_OF_TEXT",
     "FAMILIES",
     "IMPORTED",
+    "BenchConfig",
     "BenchDecodeConfig",
     "BenchEncodeConfig",
     "BenchTokenizerConfig",
