@@ -47,6 +47,7 @@ def run(config: BenchConfig, progress: Progress) -> Overview:
             f"out_path is {config.out_path!r}, but the table is written as Markdown",
             "Like --out-path bench.md.",
         )
+    bench_encode.plain_file(config.text_path)  # before the first minutes are spent
     found: dict[str, Part] = {}
     for number, (name, measure) in enumerate(PARTS.items(), 1):
         progress.say(f"{number} of {len(PARTS)}: bench {name}")

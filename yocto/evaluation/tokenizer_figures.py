@@ -179,6 +179,7 @@ def _speeds(meters: Sequence[_Meter], texts: Sequence[str], progress: Progress) 
     what else the machine does meets all of them alike."""
     size = sum(len(text.encode("utf-8")) for text in texts)
     times: list[list[float]] = [[] for _ in meters]
+    gc.collect()
     with progress.task("timing", len(meters) * (_PASSES + 1), "round") as task:
         repeats = []
         for meter in meters:
@@ -198,7 +199,6 @@ def _speeds(meters: Sequence[_Meter], texts: Sequence[str], progress: Progress) 
 def _seconds(meter: _Meter, texts: Sequence[str], count: int) -> float:
     """CPU seconds of all threads that a pass takes, the mean of `count`. What else runs on the core
     does not count, and threads in hiding do. Python's garbage collector waits."""
-    gc.collect()
     gc.disable()
     try:
         began = time.process_time()
