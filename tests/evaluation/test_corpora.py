@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import make_text
 
@@ -25,6 +25,7 @@ def pieces(documents: list[list[str]]) -> list[Piece]:
     ]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.text(alphabet="aé🙂 \n", max_size=6), min_size=1, max_size=3), max_size=5),
     st.integers(0, 40), st.integers(0, 40) | st.none(),
@@ -97,6 +98,7 @@ def test_a_corpus_is_named_by_its_file(paths, names) -> None:
     assert corpus_names(paths) == names
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a.txt", "x/a.txt", "y/a.txt", "y/x/a.txt", "b", "-"])))
 def test_no_two_corpora_have_the_same_name(paths: list[str]) -> None:
     assert len(set(corpus_names(paths))) == len(paths)

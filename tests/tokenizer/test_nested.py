@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import make_text
 
@@ -29,12 +29,14 @@ def same(one: BaseTokenizer, other: BaseTokenizer) -> bool:
     return dict(one.files()) == dict(other.files())
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(0, 60), st.integers(0, 60))
 def test_the_merges_of_a_smaller_byte_bpe_are_a_prefix(text: str, more: int, less: int) -> None:
     large = trained("byte-bpe", 257 + more + less, text)
     assert same(first_tokens(large, 257 + more), trained("byte-bpe", 257 + more, text))
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(0, 40), st.integers(0, 40), st.booleans())
 def test_the_merges_of_a_smaller_char_bpe_are_a_prefix(text, more, less, fallback) -> None:
     first = 4 + 2 * len({*text, *("</w>" if fallback else "")}) + 256 * fallback
@@ -43,6 +45,7 @@ def test_the_merges_of_a_smaller_char_bpe_are_a_prefix(text, more, less, fallbac
     assert same(first_tokens(large, first + more), small)
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(0, 20), st.integers(0, 20))
 def test_the_words_of_a_smaller_vocabulary_are_the_commonest(text, more, less) -> None:
     large = trained("word", 5 + more + less, text)
