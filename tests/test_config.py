@@ -14,6 +14,7 @@ from yocto import config
 from yocto.config import (
     FAMILIES,
     BenchTrainConfig,
+    CompareTokenizersConfig,
     Config,
     EncodeConfig,
     ExportConfig,
@@ -288,6 +289,7 @@ PICKY = (
     TrainTokenizerConfig,
     EncodeConfig,
     BenchTrainConfig,
+    CompareTokenizersConfig,
     FinetuneConfig,
     ExportConfig,
 )

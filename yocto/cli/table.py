@@ -6,11 +6,13 @@ import keyword
 from dataclasses import dataclass
 
 from yocto.config import (
+    BenchConfig,
     BenchDecodeConfig,
     BenchEncodeConfig,
     BenchTokenizerConfig,
     BenchTrainConfig,
     ChatConfig,
+    CompareTokenizersConfig,
     Config,
     ConvertTokenizerConfig,
     DownloadConfig,
@@ -67,7 +69,7 @@ class Command:
 # The first word of commands that belong together -> help; that of a group that is a command too is
 # the command's.
 GROUPS = {
-    "bench": "Measure yocto, with others beside it.",
+    "bench": "",
     "runs": "",
     "study": "Compare what only trained models can tell.",
 }
@@ -202,6 +204,20 @@ COMMANDS = [
          "yocto study tokenizers --domain mine=mybook.txt --domain other=a.txt --seeds 3 "
          "--out-dir studies/books"),
         "yocto.cli.study:render_study",
+    ),
+    Command(
+        "compare-tokenizers", CompareTokenizersConfig,
+        "Measure tokenizers on texts, and which size and which text to train on would pay.",
+        ("yocto compare-tokenizers data/token gpt2 cl100k o200k --text-path mybook.txt",
+         "yocto compare-tokenizers --train-sizes 1000,4000,8000 --text-path a.txt "
+         "--text-path b.txt --out-path sizes.png"),
+        "yocto.cli.tokenizers:render_comparison",
+    ),
+    Command(
+        "bench", BenchConfig,
+        "Measure yocto, with others beside it: all parts in one table.",
+        ("yocto bench", "yocto bench --text-path mybook.txt --out-path bench.md"),
+        "yocto.cli.bench_overview:render_overview",
     ),
     Command(
         "bench tokenizer", BenchTokenizerConfig,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from yocto.checkpoint import find_run
 from yocto.config import PlotConfig
-from yocto.errors import ConfigError, RunError
+from yocto.errors import RunError
+from yocto.report.canvas import picture_kind
 from yocto.report.curves import draw
 from yocto.report.series import curves_of
 from yocto.training.history import labels, newest_trained, read_history
@@ -32,12 +33,7 @@ class Plotted:
 def run(config: PlotConfig, progress: Progress) -> Plotted:
     """Draw the runs that are named, or the newest."""
     out_path = Path(config.out_path)
-    kind = out_path.suffix.lower().removeprefix(".")
-    if kind not in ("png", "svg"):
-        raise ConfigError(
-            f"out_path is {config.out_path!r}, but a picture is a .png or an .svg",
-            "Like --out-path curves.png or --out-path curves.svg.",
-        )
+    kind = picture_kind(config.out_path)
     folder = Path(config.ckpt_dir)
     if config.run:
         found = [find_run(spec, folder) for spec in config.run]

@@ -1,6 +1,7 @@
 """Every knob of yocto, declared once: default, help text and allowed range."""
 
 from yocto.config.bench import (
+    BenchConfig,
     BenchDecodeConfig,
     BenchEncodeConfig,
     BenchTokenizerConfig,
@@ -18,7 +19,7 @@ from yocto.config.commands import (
     TextConfig,
     TrainTokenizerConfig,
 )
-from yocto.config.evaluation import EvalConfig, ReportConfig
+from yocto.config.evaluation import CompareTokenizersConfig, EvalConfig, ReportConfig
 from yocto.config.finetune import CHAT, FinetuneConfig, idle_factors
 from yocto.config.interop import IMPORTED, ExportConfig, ImportConfig
 from yocto.config.knobs import (
@@ -44,11 +45,13 @@ __all__ = [
     "END_OF_TEXT",
     "FAMILIES",
     "IMPORTED",
+    "BenchConfig",
     "BenchDecodeConfig",
     "BenchEncodeConfig",
     "BenchTokenizerConfig",
     "BenchTrainConfig",
     "ChatConfig",
+    "CompareTokenizersConfig",
     "Config",
     "ConvertTokenizerConfig",
     "DownloadConfig",

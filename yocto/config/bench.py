@@ -11,6 +11,22 @@ from yocto.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
+class BenchConfig(Config):
+    """Settings of `yocto bench` by itself."""
+
+    text_path: str = path_knob(DEFAULT_TEXT, "Text file: plain text in UTF-8.")
+    vocab_size: int = knob(8000, "Tokens that are learnt, bytes included.", low=256, high=1 << 20)
+    rounds: int = knob(3, "How often each engine is measured.", low=1, high=1000)
+    peers: tuple[str, ...] | None = path_knob(
+        None, "What to measure yocto against; repeat it for several.",
+        default_text="all that are installed",
+    )  # fmt: skip
+    out_path: str | None = path_knob(
+        None, "Markdown file to write the table into: FILE.md.", default_text="none"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class BenchTokenizerConfig(Config):
     """Settings of `yocto bench tokenizer`."""
 

@@ -1,1 +1,1 @@
-"""How good a model is: bits per byte of a text, and accuracy in tasks of the public formats."""
+"""How good models and tokenizers are: figures on texts, and in tasks of the public formats."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from yocto.errors import RunError
+from yocto.report.canvas import as_file, blank, plain_frame, shortened
 from yocto.report.palette import COLOURS, LABELS, MARKERS, STYLES, unit_of
 from yocto.report.series import Curves, Point, limits, ordinary, smoothed, thinned
 
@@ -15,32 +13,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-EXTRA = "pip install 'yocto[plot]'"
-
 
 def draw(curves: Sequence[Curves], x: str, y: str, kind: str) -> bytes:
     """A picture as the bytes of a file of `kind`, png or svg.
 
     x, y: what is drawn, as for `series.curves_of`. Raises RunError without matplotlib.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise RunError("to draw takes the package matplotlib", EXTRA) from None
-    figure = Figure(figsize=(9, 5.5), layout="constrained")
-    FigureCanvasAgg(figure)  # no display, no window, no state that others share
+    figure = blank(9, 5.5)
     axes = figure.add_subplot()
     unit = unit_of(curves, x)
     lines = [_draw_run(axes, i, run, unit) for i, run in enumerate(curves)]
     _frame(axes, curves, x, y, unit)
     _legend(figure, axes, curves, lines, y)
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        # A run's name may have characters that the font lacks: boxes stand for them.
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)
-        figure.savefig(file, format=kind, dpi=150)
-    return file.getvalue()
+    return as_file(figure, kind)
 
 
 def _draw_run(axes: Axes, number: int, run: Curves, unit: tuple[str, int]) -> Any:
@@ -92,9 +77,7 @@ def _frame(axes: Axes, curves: Sequence[Curves], x: str, y: str, unit: tuple[str
     axes.xaxis.set_major_formatter(EngFormatter(sep="") if x == "tokens" else thousands)
     if y == "tokens-per-second":
         axes.yaxis.set_major_formatter(thousands)
-    axes.grid(color="0.9", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_frame(axes)
 
 
 def _legend(
@@ -123,5 +106,5 @@ def _legend(
 
 
 def _entry(run: Curves) -> str:
-    name = run.name if len(run.name) <= 32 else f"{run.name[:31]}…"
+    name = shortened(run.name)
     return name if run.best is None else f"{name}: best {run.best:.3f}"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from yocto.errors import RunError
 from yocto.evaluation.study import MeanPoint
-from yocto.report.curves import EXTRA
+from yocto.report.canvas import as_file, blank, plain_frame
 from yocto.report.palette import COLOURS, MARKERS
 from yocto.report.series import limits
 
@@ -29,14 +27,8 @@ def draw(curves: Mapping[str, Sequence[MeanPoint]], x: str, kind: str) -> bytes:
     for bits per byte, with a band of the spread where there are several models of each; one for
     each task, with its 95 % interval. Raises RunError without matplotlib.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise RunError("to draw takes the package matplotlib", EXTRA) from None
     tasks = list(dict.fromkeys(name for c in curves.values() for p in c for name in p.tasks))
-    figure = Figure(figsize=(_WIDTH, _HEIGHT * (1 + len(tasks))), layout="constrained")
-    FigureCanvasAgg(figure)  # no display, no window, no state that others share
+    figure = blank(_WIDTH, _HEIGHT * (1 + len(tasks)))
     panels = figure.subplots(1 + len(tasks), 1, squeeze=False)[:, 0]
     _panel(panels[0], curves, x, _bits)
     panels[0].set_ylabel("bits per byte of text")
@@ -46,9 +38,7 @@ def draw(curves: Mapping[str, Sequence[MeanPoint]], x: str, kind: str) -> bytes:
         axes.yaxis.set_major_formatter(_percent())
     panels[-1].set_xlabel(_X[x])
     _legend(figure, panels[0], curves)
-    file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=150)
-    return file.getvalue()
+    return as_file(figure, kind)
 
 
 def _bits(point: MeanPoint) -> Band:
@@ -84,9 +74,7 @@ def _panel(
         axes.set_ylim(*between)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.grid(color="0.9", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    plain_frame(axes)
 
 
 def _percent() -> object:

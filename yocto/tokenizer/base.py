@@ -228,6 +228,14 @@ class BaseTokenizer(ABC):
         """What an id stands for where it follows another one; None: at the start."""
         return self.token_bytes(token_id)
 
+    def is_fallback(self, token_id: int) -> bool:
+        """Whether an id is what is left where the vocabulary knows nothing better: a single byte of
+        a longer character, <0xNN>, or what stands for something unknown."""
+        if token_id == self.unk_id:
+            return True
+        data = self.token_bytes(token_id)
+        return len(data) == 1 and data[0] >= 0x80
+
     def stream_decoder(self, after: int | None = None) -> StreamDecoder:
         """A decoder for ids that come one by one; `after` is the id before them."""
         return StreamDecoder(self, after)

@@ -91,20 +91,32 @@ class CharTokenizer(BaseTokenizer):
     def encode_to_numpy(self, text: str | bytes, workers: int = 1) -> NDArray[Any]:
         """The ids of a text as a 1-D array, special tokens as plain text: looked up in a table by
         code point, all at once."""
-        import numpy as np
-
         if isinstance(text, bytes):
             return super().encode_to_numpy(text)
+        ids = self._look_up(text)
+        if len(ids) and ids.min() < 0:
+            self._encode_plain(text)  # tells what is not in the vocabulary
+        made: NDArray[Any] = ids.astype(id_dtype(self.vocab_size))
+        return made
+
+    def encode_known(self, text: str) -> tuple[NDArray[Any], int]:
+        """The ids of the characters that are in the vocabulary, as a 1-D array, and how many others
+        there are."""
+        ids = self._look_up(text)
+        known: NDArray[Any] = ids[ids >= 0].astype(id_dtype(self.vocab_size))
+        return known, len(ids) - len(known)
+
+    def _look_up(self, text: str) -> NDArray[Any]:
+        """The id of each character; -1 for one that is not in the vocabulary."""
+        import numpy as np
+
         check_text(text)
         points = np.frombuffer(self._prepared(text).encode("utf-32-le"), "<u4")
         if self._table is None:
             self._table = np.full(sys.maxunicode + 1, -1, np.int32)
             self._table[[ord(character) for character in self.itos]] = range(len(self.itos))
-        ids = self._table[points]
-        if len(ids) and ids.min() < 0:
-            self._encode_plain(text)  # tells what is not in the vocabulary
-        made: NDArray[Any] = ids.astype(id_dtype(self.vocab_size))
-        return made
+        found: NDArray[Any] = self._table[points]
+        return found
 
     def _encode_plain(self, text: str) -> list[int]:
         text = self._prepared(text)

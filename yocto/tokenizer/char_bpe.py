@@ -106,6 +106,10 @@ class CharBPETokenizer(BaseTokenizer):
         except KeyError:
             raise unknown_id(token_id, self.vocab_size) from None
 
+    def is_fallback(self, token_id: int) -> bool:
+        """Whether an id is <unk>, or one of <0x00> … <0xFF>."""
+        return token_id == self._unk or token_id in self._byte_ids
+
     @property
     def cuts(self) -> Cuts:
         """A named pattern does not notice cuts; a regex may, and so may a normal form."""

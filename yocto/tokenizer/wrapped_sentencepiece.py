@@ -99,6 +99,10 @@ class SentencePieceTokenizer(WrappedTokenizer):
             previous = self.goes_before(previous, token_id)
         return b"".join(parts)
 
+    def is_fallback(self, token_id: int) -> bool:
+        """Whether an id is one of <0x00> … <0xFF>, or stands for something unknown."""
+        return token_id in self._bytes or token_id in self._unknown
+
     def stream_decoder(self, after: int | None = None) -> StreamDecoder:
         """A decoder for ids that come one by one; `after` is the id before them."""
         return _Decoder(self, None if after in self._controls else after)

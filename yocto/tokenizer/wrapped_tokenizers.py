@@ -151,6 +151,11 @@ class TokenizersTokenizer(WrappedTokenizer):
             return self._decode_whole([token_id]).encode("utf-8")
         return both[len(before) :].encode("utf-8")
 
+    def is_fallback(self, token_id: int) -> bool:
+        """Whether an id is a single byte, or stands for something unknown."""
+        as_byte = _BYTE.fullmatch(self._tokens[self.known(token_id)])
+        return as_byte is not None or super().is_fallback(token_id)
+
     # -------------------------------------------------------------------------- identity, files
 
     @property

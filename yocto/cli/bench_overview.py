@@ -1,0 +1,48 @@
+"""All that `yocto bench` measured, as one table that fits 80 columns, or as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from yocto.cli.render import print_json, write
+
+if TYPE_CHECKING:
+    from yocto.bench.overview import Overview
+
+NONE = "–"  # where there is no other
+
+
+def render_overview(result: Overview, as_json: bool) -> None:
+    """Print what `yocto bench` measured."""
+    if as_json:
+        print_json(dataclasses.asdict(result))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from yocto.bench.overview import figure
+
+    machine = result.machine
+    cores = f"{machine.cores} core" + ("s" if machine.cores != 1 else "")
+    write(f"{machine.cpu}, {cores}, {machine.system}\n")
+    packages = [f"{name} {version}" for name, version in result.versions.items()]
+    write(f"{', '.join([*packages, f'Python {machine.python}'])}\n")
+    write(f"{result.text_bytes / 1e6:.2f} MB of text, {result.date}\n\n")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
+    table.add_column("", overflow="fold")
+    for head in ("yocto", "", "best other", "", "ratio"):
+        right = head in ("yocto", "ratio") or not head
+        table.add_column(head, justify="right" if right else "left", no_wrap=not head)
+    for row in result.rows:
+        theirs = NONE if row.theirs is None else figure(row.theirs)
+        ratio = NONE if row.ratio is None else figure(row.ratio)
+        cells = (row.what, figure(row.ours), row.unit, row.peer or NONE, theirs, ratio)
+        table.add_row(*map(Text, cells))
+    Console(highlight=False).print(table)
+    write("\nratio: how many times as quick as the best other yocto is, in the same rounds\n")
+    for line in result.reasons:
+        write(f"{line}\n")
+    if result.out_path is not None:
+        write(f"-> {result.out_path}\n")
