@@ -70,10 +70,10 @@ class Served:
 
 
 @contextmanager
-def served(lm: LanguageModel, **knobs: Any) -> Iterator[Served]:
+def served(lm: LanguageModel, name: str = NAME, **knobs: Any) -> Iterator[Served]:
     """While open, a model is served."""
     config = ServeConfig(port=0, **knobs)
-    service = Service(lm, NAME, config)
+    service = Service(lm, name, config)
     listening = bind(config)
     server = Server(make_app(service), listening, config.drain, service.batcher.finish)
     thread = threading.Thread(target=server.run_until_asked)

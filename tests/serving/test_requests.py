@@ -8,6 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.generation import GenerationMode
 from served import NAME, Served, served
 
 import yocto
@@ -56,7 +59,7 @@ def error_of(response: httpx.Response, status: int) -> dict[str, Any]:
         ({"seed": 1 << 64}, "seed"),
         ({"logit_bias": {"50": 101}}, "logit_bias.50"),
         ({"logit_bias": {"100000": 1}}, "logit_bias"),
-        ({"logit_bias": {"x": 1}}, "logit_bias.x.[key]"),
+        ({"logit_bias": {"x": 1}}, "logit_bias.x"),
         ({"top_logprobs": 3}, None),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"response_format": {"type": "json_object"}}, "response_format.type"),
@@ -70,8 +73,7 @@ def error_of(response: httpx.Response, status: int) -> dict[str, Any]:
 def test_a_chat_that_cannot_be_answered_is_refused_by_name(server: Served, change, param):
     error = error_of(server.post("/v1/chat/completions", {**CHAT, **change}), 400)
     assert error["type"] == "invalid_request_error"
-    assert (error["param"] or "").startswith(param or "")
-    assert param is None or error["param"]
+    assert error["param"] == param
 
 
 @pytest.mark.parametrize(
@@ -82,6 +84,7 @@ def test_a_chat_that_cannot_be_answered_is_refused_by_name(server: Served, chang
         ({"prompt": [[]]}, "prompt"),
         ({"prompt": ["a", 5]}, "prompt"),
         ({"prompt": [-1]}, "prompt"),
+        ({"prompt": 5}, "prompt"),
         ({"prompt": [299, 300]}, "prompt"),
         ({"prompt": [5] * 49}, "prompt"),
         ({"prompt": "the " * 100}, "prompt"),
@@ -96,7 +99,7 @@ def test_a_chat_that_cannot_be_answered_is_refused_by_name(server: Served, chang
 )
 def test_a_completion_that_cannot_be_made_is_refused_by_name(server: Served, change, param):
     error = error_of(server.post("/v1/completions", {**TEXT, **change}), 400)
-    assert error["param"].startswith(param)
+    assert error["param"] == param
 
 
 def test_what_changes_nothing_is_accepted(server: Served):
@@ -108,7 +111,7 @@ def test_what_changes_nothing_is_accepted(server: Served):
     }  # fmt: skip
     assert server.post("/v1/chat/completions", {**CHAT, **more}).status_code == 200
     more = {"user": "me", "suffix": None, "best_of": 1, "logprobs": None, "echo": False}
-    assert server.post("/v1/completions", {**TEXT, **more}).status_code == 200
+    assert server.post("/v1/completions", {**TEXT, **more, "n": 1.0}).status_code == 200
 
 
 def test_no_tokens_are_an_answer_too(server: Served):
@@ -290,3 +293,46 @@ def test_malformed_requests_are_never_the_servers_fault(server: Served):
 @pytest.mark.slow
 def test_two_thousand_malformed_requests_are_never_the_servers_fault(server: Served):
     attack(server, 2000, 2)
+
+
+# --------------------------------------------------------------------------------- the document
+
+
+def by_the_document(server: Served, count: int) -> None:
+    """Requests that schemathesis makes of the document: wrong ones are refused, right ones are
+    answered, or name a model that is not there, or ask for more than there is."""
+    schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        modes = list(GenerationMode) if operation.body else [GenerationMode.POSITIVE]
+        for mode in modes:
+
+            @settings(
+                max_examples=count,
+                deadline=None,
+                phases=[Phase.generate],
+                database=None,
+                suppress_health_check=list(HealthCheck),
+                derandomize=True,
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def check(case):
+                answer = case.call(timeout=60)
+                assert answer.status_code < 500, (case.body, answer.text)
+                if case.meta.generation.mode is GenerationMode.NEGATIVE:
+                    assert answer.status_code >= 400, case.body
+                if answer.status_code >= 400:
+                    assert list(answer.json()["error"]) == ["message", "type", "param", "code"]
+
+            check()
+    assert server.complete(max_tokens=2).status_code == 200
+    assert server.places == 0
+
+
+def test_requests_made_of_the_document_are_answered_or_refused(server: Served):
+    by_the_document(server, 10)
+
+
+@pytest.mark.slow
+def test_two_thousand_requests_made_of_the_document_are_answered_or_refused(server: Served):
+    by_the_document(server, 300)
