@@ -103,8 +103,8 @@ def attend(
 
     q (rows, heads, size), k, v (rows, kv_heads, size); q_norm, k_norm (size,) or 0; cos, sin
     (room, size) or 0. keys, values: one layer's cache, (rows, kv_heads, room, size), which the new
-    token joins; where `one`, (kv_heads, room, size). lengths: int64, the tokens that each text has there. scores: memory for
-    (heads, room). y (rows, heads, size): what each head has found.
+    token joins; where `one`, (kv_heads, room, size). lengths: int64, the tokens that are there
+    before each. scores: memory for (heads, room). y (rows, heads, size): what each head has found.
     """
     group = heads // kv_heads  # heads that look at the same keys and values
     scale = F(1) / math.sqrt(F(size))

@@ -81,7 +81,8 @@ class Step:
     """A model's weights by their addresses, and memory for what lies between two of them. Where the
     weights lie must not change while it is used; what they are may.
 
-    In shapes: B texts, or ids of one, at most MOST_ROWS; C channels, H heads, K key-value heads, D head size.
+    In shapes: B texts, or ids of one, at most MOST_ROWS; C channels, H heads, K key-value heads,
+    D head size.
     """
 
     def __init__(self, model: GPT) -> None:

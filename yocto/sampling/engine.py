@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
+from typing import TypeVar, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +17,7 @@ from yocto.model.kv_cache import KVCache
 from yocto.model.linear import LEAST_WEIGHTS, MOST_ROWS
 from yocto.model.step import Step
 
+T = TypeVar("T")
 LEAST_SHARE = 4  # texts, that a thread is worth waking for
 
 
@@ -24,7 +28,7 @@ class Engine:
     conversation's next question costs what has come since the last one.
     Where the weights are moved to another place, it begins anew.
     use_cache: False reads every text anew, the slow way that shows the cache right. rows: room for
-    so many texts is taken at once, rather than as they come.
+    so many texts is taken at once, rather than as they come. threads: that share several texts.
     """
 
     def __init__(self, model: GPT, use_cache: bool = True, rows: int = 0, threads: int = 1) -> None:
@@ -54,10 +58,48 @@ class Engine:
             if not self.use_cache:
                 return torch.cat([self._logits(self._features([text])[:, -1]) for text in texts])
             self._reserve(len(texts))
-            for row, text in enumerate(texts):
-                self._catch_up(row, text)
-            parts = self._read_last([text[-1:] for text in texts])
-            return parts[0] if len(parts) == 1 else torch.cat(parts)
+            behind = [
+                partial(self._catch_up, row, text)
+                for row, text in enumerate(texts)
+                if self._cache.lengths[row] != len(text) - 1 or self._held[row] != text[:-1]
+            ]
+            self._share(behind, self._most_ids < self.block_size)
+            # No more rows at a time than the kernels take: so each is computed as it is alone. The
+            # kernels compute on one thread, so that several threads share many rows.
+            last = [text[-1:] for text in texts]
+            threads = min(len(self._steps), len(last) // LEAST_SHARE) or 1
+            size = min(MOST_ROWS, -(-len(last) // threads))
+            parts = self._share([
+                partial(self._read_last, at, last[at : at + size])
+                for at in range(0, len(last), size)
+            ])  # fmt: skip
+            # Joined by numpy: torch would wake threads for it.
+            return parts[0] if len(parts) == 1 else torch.from_numpy(np.concatenate(parts))
+
+    def _read_last(self, first: int, last: list[list[int]], step: int) -> Tensor:
+        return self._logits(self._feed(first, last, step)[:, -1])
+
+    def _share(self, work: Sequence[Callable[[int], T]], alone: bool = False) -> list[T]:
+        """What each piece of work gives, done by all threads together; it is told whose memory to
+        work in. alone: do it on this thread."""
+        threads = 1 if alone else min(len(self._steps), len(work)) or 1
+        results: list[T | None] = [None] * len(work)
+
+        @torch.no_grad()
+        def take(thread: int) -> None:
+            for i in range(thread, len(work), threads):
+                results[i] = work[i](thread)
+
+        if threads > 1 and self._pool is None:
+            self._pool = ThreadPoolExecutor(len(self._steps) - 1, "yocto-rows")
+        others = [self._pool.submit(take, i) for i in range(1, threads)] if self._pool else []
+        try:
+            take(0)
+        finally:  # also where Ctrl-C comes: what they write is not to be touched meanwhile
+            wait(others)
+        for other in others:
+            other.result()
+        return cast(list[T], results)
 
     @torch.no_grad()
     def read_ahead(self, text: list[int], guessed: list[int]) -> Tensor:
@@ -69,35 +111,6 @@ class Engine:
             self._reserve(1)
             self._catch_up(0, text)
             return self._logits(self._feed(0, [text[-1:] + guessed])[0])
-
-    def _read_last(self, last: list[list[int]]) -> list[Tensor]:
-        """The logits after one more id of each row, in parts. No part has more rows than the
-        kernels take: so each row is computed as it is alone. The kernels compute on one thread, so
-        that several threads share many rows."""
-        threads = min(len(self._steps), len(last) // LEAST_SHARE) or 1
-        size = min(MOST_ROWS, -(-len(last) // threads))
-        starts = range(0, len(last), size)
-        if threads == 1:
-            return [self._read_part(0, at, last[at : at + size]) for at in starts]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(len(self._steps) - 1, "yocto-rows")
-        parts: list[Tensor] = []
-        for turn in range(0, len(starts), threads):
-            own, *others = starts[turn : turn + threads]
-            found = [
-                self._pool.submit(self._read_part, i, at, last[at : at + size])
-                for i, at in enumerate(others, 1)
-            ]
-            try:
-                parts.append(self._read_part(0, own, last[own : own + size]))
-            finally:  # also where Ctrl-C comes: what they write is not to be touched meanwhile
-                wait(found)
-            parts += [one.result() for one in found]
-        return parts
-
-    @torch.no_grad()
-    def _read_part(self, step: int, first: int, last: list[list[int]]) -> Tensor:
-        return self._logits(self._feed(first, last, step)[:, -1])
 
     def unread(self, row: int, text: list[int]) -> int:
         """How many ids of a text, its last one left out, a row has not read yet."""
@@ -150,17 +163,15 @@ class Engine:
             self._cache = more
             self._held += [[] for _ in range(rows - there)]
 
-    def _catch_up(self, row: int, text: list[int]) -> None:
+    def _catch_up(self, row: int, text: list[int], step: int = 0) -> None:
         """Let a row hold all of a text but its last id."""
         held, wanted = self._held[row], text[:-1]
-        if held == wanted and self._cache.lengths[row] == len(held):
-            return
         same = common_prefix(held, wanted)
         # Also where nothing differs: Ctrl-C may come between a token and its note in `held`.
         self._cache.cut(row, same)
         del held[same:]
         if same < len(wanted):
-            self._feed(row, [wanted[same:]])
+            self._feed(row, [wanted[same:]], step)
 
     def _feed(self, first: int, ids: list[list[int]], step: int = 0) -> Tensor:
         """Read ids of several rows, from `first` on: (B, T, C). step: which thread's memory to work
