@@ -44,9 +44,9 @@ class ServeConfig(Config):
         low=0, high=1_000_000,
     )  # fmt: skip
     max_tokens: int = knob(4096, "Most tokens that a request may ask for.", low=1, high=1_000_000)
-    max_body: int = knob(1_000_000, "Most bytes of a request.", low=1000, high=1 << 30)
+    max_body: int = knob(1_000_000, "Most bytes of a request.", low=100, high=1 << 30)
     time_limit: float = knob(
-        600.0, "Seconds after which an answer ends, whole or not.", low=0.1, high=86400
+        600.0, "Seconds after which an answer ends, whole or not.", low=0.01, high=86400
     )
     drain: float = knob(
         30.0, "Seconds that answers may still take once the server is to stop.", low=0, high=3600
