@@ -81,17 +81,18 @@ def test_texts_of_different_lengths_take_one_token_each() -> None:
     assert cache.lengths == [3, 6, 4]
 
 
-def test_a_text_moves_is_cut_and_is_looked_at_alone() -> None:
+def test_texts_change_places_are_cut_and_are_looked_at_alone() -> None:
     cache = filled(2, 5, 3)
     part = cache.rows(1, 2)
     assert (part.lengths, part.length) == ([5], 5)
     part.update(0, *(torch.full((1, 1, 1, 8), -1.0),) * 2)
     assert cache.keys[0, 1, 0, 5, 0] == -1
-    cache.move(1, 0)
-    assert cache.lengths == [5, 5, 3]
+    cache.swap(1, 0)
+    assert cache.lengths == [5, 2, 3]
+    assert cache.values[1, 1, 0, :2, 0].tolist() == [0, 1]
     assert cache.values[1, 0, 0, :5, 0].tolist() == [100, 101, 102, 103, 104]
     cache.cut(0, 4)
-    assert cache.lengths == [4, 5, 3]
+    assert cache.lengths == [4, 2, 3]
 
 
 def test_texts_go_on_as_copies_of_others() -> None:

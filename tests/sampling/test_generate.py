@@ -358,7 +358,75 @@ def test_weights_that_move_are_read_anew() -> None:
     torch.testing.assert_close(engine.read([[1, 2, 3, 4]]), Engine(model).read([[1, 2, 3, 4]]))
     model.bfloat16()
     assert torch.isfinite(engine.read([[1, 2, 3, 4]])).all()
-    assert engine._step is None
+    assert engine._steps == []
+
+
+def test_threads_that_share_the_texts_give_the_same_to_the_last_bit() -> None:
+    model = with_kernels(tiny_gpt(block_size=24))
+    texts = [[(5 * i + j) % 26 for j in range(3 + i % 15)] for i in range(37)]
+    expected = Engine(model).read(texts)
+    shared = Engine(model, rows=40, threads=3)
+    assert torch.equal(shared.read(texts), expected)
+    more = [[*text, 7] for text in texts]
+    assert torch.equal(shared.read(more), Engine(model).read(more))
+
+
+def test_ids_read_together_are_those_read_one_by_one_to_the_last_bit() -> None:
+    model = with_kernels(tiny_gpt(block_size=100))
+    ids = [(7 * i) % 26 for i in range(80)]
+    slow, quick = Engine(model), Engine(model)
+    for end in range(1, len(ids)):
+        slow.read([ids[:end]])
+    assert torch.equal(slow.read([ids]), quick.read([ids]))
+    assert torch.equal(slow._cache.keys[:, :, :, :79], quick._cache.keys[:, :, :, :79])
+
+
+def test_requests_may_come_while_others_run_and_leave_before_they_begin() -> None:
+    model = tiny_gpt(block_size=24)
+    requests = requests_of(max_new_tokens=8, **GREEDY)
+    expected = texts_of(model, requests_of(max_new_tokens=8, **GREEDY))
+    generation, found = Generation(Engine(model), requests[:1], 3, 4), {}
+    for step in itertools.count():
+        if step < len(requests) - 1:
+            assert generation.add(requests[step + 1]) == step + 1
+        if step == 19:
+            generation.cancel(19)
+        for index, token in generation.step():
+            assert token is not None
+            found.setdefault(index, []).append(token.id)
+        assert generation.running <= 3
+        if step > 20 and not generation.busy:
+            break
+    assert found == {i: text for i, text in enumerate(expected) if i != 19}
+
+
+def test_a_long_prompt_is_read_in_parts_while_others_go_on(monkeypatch) -> None:
+    model, fed = tiny_gpt(block_size=64), []
+    engine = Engine(model)
+    feed = engine._feed
+    monkeypatch.setattr(engine, "_feed", lambda row, ids, step=0: (
+        fed.append((row, len(ids[0]))), feed(row, ids, step))[1])  # fmt: skip
+    prompts = [[1, 2], [i % 26 for i in range(40)]]
+    generation = Generation(engine, requests_of(prompts, max_new_tokens=12, **GREEDY), 4, 10)
+    order = [[index for index, _ in generation.step()] for _ in range(8)]
+    assert order[:3] == [[0], [0], [0]]
+    assert [0, 1] in order[3:6]
+    assert max(length for _, length in fed) <= 10
+
+
+def test_what_texts_begin_with_in_common_is_read_once_for_all_of_them(monkeypatch) -> None:
+    engine, fed = Engine(tiny_gpt(block_size=64)), []
+    feed = engine._feed
+    monkeypatch.setattr(engine, "_feed", lambda row, ids, step=0: (
+        fed.append(len(ids[0])), feed(row, ids, step))[1])  # fmt: skip
+    prompts = [[*range(20), i] for i in range(5)]
+    together = texts_of(engine.model, requests_of(prompts, max_new_tokens=3, **GREEDY))
+    generation = Generation(engine, requests_of(prompts, max_new_tokens=3, **GREEDY))
+    found = [[] for _ in prompts]
+    for index, token in generation:
+        found[index].append(token.id)
+    assert found == together
+    assert sum(length for length in fed if length > 1) == 20
 
 
 # --------------------------------------------------------------------------------- guessing ahead

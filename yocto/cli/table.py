@@ -29,6 +29,7 @@ from yocto.config import (
     RunsCompareConfig,
     RunsConfig,
     SampleConfig,
+    ServeConfig,
     StudyTokenizersConfig,
     TrainConfig,
     TrainTokenizerConfig,
@@ -162,6 +163,13 @@ COMMANDS = [
          "yocto eval --task hellaswag=hellaswag.jsonl --task blimp --limit 1000 "
          "--rows-path rows.jsonl"),
         "yocto.cli.eval:render_evaluation",
+    ),
+    Command(
+        "serve", ServeConfig,
+        "Let others use a model: an OpenAI-compatible server and a page to chat on.",
+        ("yocto serve", "yocto serve --ckpt token-1 --port 9000"),
+        "yocto.cli.serve:render_serving",
+        json=False,
     ),
     Command(
         "export", ExportConfig,

@@ -36,6 +36,7 @@ from yocto.config.model import FAMILIES, GPTConfig, ModelConfig, RopeScaling
 from yocto.config.runs import PlotConfig, RunsCompareConfig, RunsConfig
 from yocto.config.sampling import ChatConfig, GenerateConfig, SampleConfig, SamplingConfig
 from yocto.config.scaling import scaled
+from yocto.config.serving import ServeConfig
 from yocto.config.study import StudyTokenizersConfig
 from yocto.config.train import LoopConfig, RecipeConfig, TrainConfig, without_effect
 
@@ -75,6 +76,7 @@ __all__ = [
     "RunsConfig",
     "SampleConfig",
     "SamplingConfig",
+    "ServeConfig",
     "StudyTokenizersConfig",
     "TextConfig",
     "TrainConfig",

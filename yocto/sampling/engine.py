@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
+from typing import TypeVar, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from yocto.model.gpt import GPT
 from yocto.model.kv_cache import KVCache
-from yocto.model.linear import MOST_ROWS
+from yocto.model.linear import LEAST_WEIGHTS, MOST_ROWS
 from yocto.model.step import Step
+
+T = TypeVar("T")
+LEAST_SHARE = 4  # texts, that a thread is worth waking for
 
 
 class Engine:
@@ -20,11 +27,14 @@ class Engine:
     Text i has row i of the cache; whatever it held before, what both begin with is kept. So a
     conversation's next question costs what has come since the last one.
     Where the weights are moved to another place, it begins anew.
-    use_cache: False reads every text anew, the slow way that shows the cache right.
+    use_cache: False reads every text anew, the slow way that shows the cache right. rows: room for
+    so many texts is taken at once, rather than as they come. threads: that share several texts.
     """
 
-    def __init__(self, model: GPT, use_cache: bool = True) -> None:
-        self.model, self.use_cache = model, use_cache
+    def __init__(self, model: GPT, use_cache: bool = True, rows: int = 0, threads: int = 1) -> None:
+        self.model, self.use_cache, self._rows = model, use_cache, rows
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
         self.block_size = model.config.block_size
         self._lock = threading.Lock()
         self._begin()
@@ -32,9 +42,13 @@ class Engine:
     def _begin(self) -> None:
         weight = next(self.model.parameters())
         self._place, self.device, self._dtype = weight.data_ptr(), weight.device, weight.dtype
-        self._cache = KVCache(self.model.config, 0)
-        self._held: list[list[int]] = []  # the ids that each row has read
-        self._step = Step(self.model) if self.use_cache and Step.fits(self.model) else None
+        self._cache = KVCache(self.model.config, self._rows, self.device, self._dtype)
+        self._held: list[list[int]] = [[] for _ in range(self._rows)]  # the ids that each has read
+        fits = self.use_cache and Step.fits(self.model)
+        self._steps = [Step(self.model) for _ in range(self._threads if fits else 0)]
+        # For more ids at a time torch's products are quicker, but of small models all else is not.
+        weights = sum(p.numel() for p in self.model.parameters())
+        self._most_ids = self.block_size if weights < LEAST_WEIGHTS else MOST_ROWS
 
     @torch.no_grad()
     def read(self, texts: Sequence[list[int]]) -> Tensor:
@@ -44,14 +58,48 @@ class Engine:
             if not self.use_cache:
                 return torch.cat([self._logits(self._features([text])[:, -1]) for text in texts])
             self._reserve(len(texts))
-            for row, text in enumerate(texts):
-                self._catch_up(row, text)
-            # No more rows at a time than the kernels take: so each is computed as it is alone.
+            behind = [
+                partial(self._catch_up, row, text)
+                for row, text in enumerate(texts)
+                if self._cache.lengths[row] != len(text) - 1 or self._held[row] != text[:-1]
+            ]
+            self._share(behind, self._most_ids < self.block_size)
+            # No more rows at a time than the kernels take: so each is computed as it is alone. The
+            # kernels compute on one thread, so that several threads share many rows.
             last = [text[-1:] for text in texts]
-            return torch.cat([
-                self._logits(self._feed(first, last[first : first + MOST_ROWS])[:, -1])
-                for first in range(0, len(last), MOST_ROWS)
+            threads = min(len(self._steps), len(last) // LEAST_SHARE) or 1
+            size = min(MOST_ROWS, -(-len(last) // threads))
+            parts = self._share([
+                partial(self._read_last, at, last[at : at + size])
+                for at in range(0, len(last), size)
             ])  # fmt: skip
+            # Joined by numpy: torch would wake threads for it.
+            return parts[0] if len(parts) == 1 else torch.from_numpy(np.concatenate(parts))
+
+    def _read_last(self, first: int, last: list[list[int]], step: int) -> Tensor:
+        return self._logits(self._feed(first, last, step)[:, -1])
+
+    def _share(self, work: Sequence[Callable[[int], T]], alone: bool = False) -> list[T]:
+        """What each piece of work gives, done by all threads together; it is told whose memory to
+        work in. alone: do it on this thread."""
+        threads = 1 if alone else min(len(self._steps), len(work)) or 1
+        results: list[T | None] = [None] * len(work)
+
+        @torch.no_grad()
+        def take(thread: int) -> None:
+            for i in range(thread, len(work), threads):
+                results[i] = work[i](thread)
+
+        if threads > 1 and self._pool is None:
+            self._pool = ThreadPoolExecutor(len(self._steps) - 1, "yocto-rows")
+        others = [self._pool.submit(take, i) for i in range(1, threads)] if self._pool else []
+        try:
+            take(0)
+        finally:  # also where Ctrl-C comes: what they write is not to be touched meanwhile
+            wait(others)
+        for other in others:
+            other.result()
+        return cast(list[T], results)
 
     @torch.no_grad()
     def read_ahead(self, text: list[int], guessed: list[int]) -> Tensor:
@@ -64,12 +112,45 @@ class Engine:
             self._catch_up(0, text)
             return self._logits(self._feed(0, [text[-1:] + guessed])[0])
 
-    def move(self, source: int, target: int) -> None:
-        """Let the text in one row go on in another."""
+    def unread(self, row: int, text: list[int]) -> int:
+        """How many ids of a text, its last one left out, a row has not read yet."""
+        if not self.use_cache:
+            return 0
+        held = self._held[row] if row < len(self._held) else []
+        return len(text) - 1 - common_prefix(held, text[:-1])
+
+    @torch.no_grad()
+    def read_part(self, row: int, text: list[int], most: int) -> int:
+        """Read the next ids of a text into a row, `most` of them, up to the one before its last;
+        returns how many. What another row has read of it already is copied from there."""
+        if not self.use_cache:
+            return 0
         with self._lock:
-            if self.use_cache and source < len(self._held):
-                self._cache.move(source, target)
-                self._held[target] = list(self._held[source])
+            self._reserve(row + 1)
+            self._borrow(row, text[:-1])
+            done = len(text) - 1 - self.unread(row, text)
+            part = text[: done + most + 1]
+            self._catch_up(row, part)
+            return len(part) - 1 - done
+
+    def swap(self, one: int, other: int) -> None:
+        """Let the texts in two rows change places."""
+        with self._lock:
+            if self.use_cache and max(one, other) < len(self._held):
+                self._cache.swap(one, other)
+                held = self._held
+                held[one], held[other] = held[other], held[one]
+
+    def _borrow(self, row: int, wanted: list[int]) -> None:
+        """Copy into a row what another one has read of a text, where that is more."""
+        if not wanted:
+            return
+        same = [common_prefix(held, wanted) if held[:1] == wanted[:1] else 0 for held in self._held]
+        best = max(range(len(same)), key=same.__getitem__)
+        if same[best] > same[row]:
+            del self._held[row][same[row] :]  # first: Ctrl-C may come in between
+            self._cache.copy(best, row, same[best])
+            self._held[row] = self._held[best][: same[best]]
 
     def _reserve(self, rows: int) -> None:
         if next(self.model.parameters()).data_ptr() != self._place:
@@ -82,7 +163,7 @@ class Engine:
             self._cache = more
             self._held += [[] for _ in range(rows - there)]
 
-    def _catch_up(self, row: int, text: list[int]) -> None:
+    def _catch_up(self, row: int, text: list[int], step: int = 0) -> None:
         """Let a row hold all of a text but its last id."""
         held, wanted = self._held[row], text[:-1]
         same = common_prefix(held, wanted)
@@ -90,13 +171,19 @@ class Engine:
         self._cache.cut(row, same)
         del held[same:]
         if same < len(wanted):
-            self._feed(row, [wanted[same:]])
+            self._feed(row, [wanted[same:]], step)
 
-    def _feed(self, first: int, ids: list[list[int]]) -> Tensor:
-        """Read ids of several rows, from `first` on: (B, T, C)."""
+    def _feed(self, first: int, ids: list[list[int]], step: int = 0) -> Tensor:
+        """Read ids of several rows, from `first` on: (B, T, C). step: which thread's memory to work
+        in."""
         rows = self._cache.rows(first, first + len(ids))
-        if self._step is not None and len(ids[0]) == 1:
-            features = self._step.features([one for (one,) in ids], rows)[:, None]
+        if self._steps and len(ids) == 1 and len(ids[0]) <= self._most_ids:
+            parts = [ids[0][at : at + MOST_ROWS] for at in range(0, len(ids[0]), MOST_ROWS)]
+            # Copied, as the next part is computed in the same place.
+            found = [self._steps[step].chunk(part, rows).clone() for part in parts]
+            features = torch.cat(found)[None]
+        elif self._steps and len(ids[0]) == 1:
+            features = self._steps[step].features([one for (one,) in ids], rows)[:, None]
         else:
             features = self._features(ids, rows)
         self._cache.lengths[first : first + len(ids)] = rows.lengths
@@ -119,7 +206,13 @@ def kept_when_full(block_size: int) -> int:
 
 def common_prefix(one: list[int], other: list[int]) -> int:
     """How many ids two lists begin with in common."""
-    shorter = min(len(one), len(other))
+    same, shorter = 0, min(len(one), len(other))
     if one[:shorter] == other[:shorter]:
         return shorter
-    return next(i for i in range(shorter) if one[i] != other[i])
+    while same < shorter:  # lists are compared quickest whole, and here half by half
+        half = (same + shorter + 1) // 2
+        if one[same:half] == other[same:half]:
+            same = half
+        else:
+            shorter = half - 1
+    return same
