@@ -103,7 +103,7 @@ def open_chat(browser, server) -> Iterator[object]:
 
 @pytest.fixture(scope="module")
 def context(browser) -> Iterator[object]:
-    """What most tests share; each has a server, and with it an origin with a storage, of its own."""
+    """What most tests share; a server, and with it an origin and its storage, is each one's own."""
     context = browser.new_context(viewport={"width": 900, "height": 700})
     yield context
     context.close()
