@@ -55,6 +55,10 @@ def says(monkeypatch: pytest.MonkeyPatch, *answers: Sequence[int]) -> list[list[
     class Scripted(Generation):
         """One text, of the script."""
 
+        def __init__(self, engine, requests, *_) -> None:
+            super().__init__(engine)
+            self.requests = requests
+
         def __iter__(self) -> Iterator[tuple[int, Token | None]]:
             (request,) = self.requests
             prompts.append(list(request.prompt))

@@ -87,7 +87,7 @@ def test_a_text_moves_is_cut_and_is_looked_at_alone() -> None:
     assert (part.lengths, part.length) == ([5], 5)
     part.update(0, *(torch.full((1, 1, 1, 8), -1.0),) * 2)
     assert cache.keys[0, 1, 0, 5, 0] == -1
-    cache.move(1, 0)
+    cache.swap(1, 0)
     assert cache.lengths == [5, 5, 3]
     assert cache.values[1, 0, 0, :5, 0].tolist() == [100, 101, 102, 103, 104]
     cache.cut(0, 4)

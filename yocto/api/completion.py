@@ -41,6 +41,57 @@ class Completion:
             self.top_logprobs.append(token.top)
 
 
+class Writing:
+    """One text in the making: tokens in, text out."""
+
+    def __init__(self, tokenizer: BaseTokenizer, request: Request, stops: Sequence[str]) -> None:
+        self.text = Completion(list(request.prompt))
+        self._length = request.config.max_new_tokens
+        self._special = frozenset(tokenizer.special_tokens.values())
+        self._decoder = tokenizer.stream_decoder(after=request.prompt[-1])
+        self._filter = StopFilter(stops)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string has ended it."""
+        return self._filter.stopped
+
+    def take(self, token: Token | None) -> str:
+        """What the text grows by with a token; None is the end that the model gives it."""
+        if self.text.finish_reason is not None:  # by a stop string in what a search has found
+            return ""
+        if token is None:
+            return self.finish("stop")
+        self.text.add(token)
+        piece = "" if token.id in self._special else self._decoder.push(token.id)
+        grown = self._grow(piece)
+        if len(self.text.ids) == self._length and self.text.finish_reason is None:
+            grown += self.finish("length")
+        return grown
+
+    def finish(self, reason: Literal["stop", "length"]) -> str:
+        """Let the rest of the text through, which may have waited for more of a character."""
+        grown = self._grow(self._decoder.finish())
+        if self.text.finish_reason is None:
+            rest = self.rest()
+            self.text.finish_reason = reason
+            grown += rest
+        return grown
+
+    def rest(self) -> str:
+        """Let through what was held back as the possible start of a stop string."""
+        rest = self._filter.finish()
+        self.text.text += rest
+        return rest
+
+    def _grow(self, piece: str) -> str:
+        certain = self._filter.push(piece)
+        self.text.text += certain
+        if self.stopped:
+            self.text.finish_reason = "stop"
+        return certain
+
+
 class Completions:
     """Several texts that are made together, while this is iterated over: each step gives one of
     `texts` and what it has grown by, which is "" where a token brings no text yet."""
@@ -49,9 +100,8 @@ class Completions:
         self, engine: Engine, tokenizer: BaseTokenizer, requests: Sequence[Request],
         stops: Sequence[str], batch_size: int = MOST_TEXTS,
     ) -> None:  # fmt: skip
-        self.texts = [Completion(list(request.prompt)) for request in requests]
-        self._lengths = [request.config.max_new_tokens for request in requests]
-        self._special = frozenset(tokenizer.special_tokens.values())
+        self._writings = [Writing(tokenizer, request, stops) for request in requests]
+        self.texts = [writing.text for writing in self._writings]
         self._tokens: Generation | BeamSearch
         if any(request.config.beam > 1 for request in requests):
             from yocto.sampling.beam import BeamSearch  # a start without one is quicker
@@ -59,54 +109,25 @@ class Completions:
             self._tokens = BeamSearch(engine.model, requests)
         else:
             self._tokens = Generation(engine, requests, batch_size)
-        self._decoders = [tokenizer.stream_decoder(after=r.prompt[-1]) for r in requests]
-        self._filters = [StopFilter(stops) for _ in requests]
 
     def __iter__(self) -> Iterator[tuple[Completion, str]]:
         for index, token in self._tokens:
-            if token is None:
-                yield self.texts[index], self._finish(index, "stop")
-            else:
-                yield self.texts[index], self._take(index, token)
-        for index, text in enumerate(self.texts):
-            if text.finish_reason is None:  # of no token at all, or ended by reframe
-                yield text, self._finish(index, "length")
+            yield self.texts[index], self._take(index, token)
+        for writing in self._writings:
+            if writing.text.finish_reason is None:  # of no token at all, or ended by reframe
+                yield writing.text, writing.finish("length")
 
     def break_off(self) -> None:
         """Let through what was held back, as the possible start of a stop string or by a search
         that is not at its end: no more comes."""
         for index, token in self._tokens.so_far():
             self._take(index, token)
-        for text, stops in zip(self.texts, self._filters, strict=True):
-            text.text += stops.finish()
+        for writing in self._writings:
+            writing.rest()
 
-    def _take(self, index: int, token: Token) -> str:
-        text = self.texts[index]
-        if text.finish_reason is not None:  # by a stop string in what a search has found
-            return ""
-        text.add(token)
-        piece = "" if token.id in self._special else self._decoders[index].push(token.id)
-        grown = self._grow(index, piece)
-        if len(text.ids) == self._lengths[index] and text.finish_reason is None:
-            grown += self._finish(index, "length")
-        return grown
-
-    def _grow(self, index: int, piece: str) -> str:
-        text, stops = self.texts[index], self._filters[index]
-        certain = stops.push(piece)
-        text.text += certain
-        if stops.stopped:
-            text.finish_reason = "stop"
+    def _take(self, index: int, token: Token | None) -> str:
+        writing = self._writings[index]
+        grown = writing.take(token)
+        if writing.stopped:
             self._tokens.cancel(index)
-        return certain
-
-    def _finish(self, index: int, reason: Literal["stop", "length"]) -> str:
-        """Let the rest of the text through, which may have waited for more of a character."""
-        grown = self._grow(index, self._decoders[index].finish())
-        text = self.texts[index]
-        if text.finish_reason is None:
-            rest = self._filters[index].finish()
-            text.text += rest
-            text.finish_reason = reason
-            grown += rest
         return grown

@@ -22,7 +22,7 @@ from yocto.errors import ConfigError, TokenizerError
 from yocto.model.gpt import GPT
 from yocto.model.linear import for_generation
 from yocto.sampling.engine import Engine
-from yocto.sampling.generate import MOST_TEXTS
+from yocto.sampling.generate import MOST_TEXTS, Generation
 from yocto.sampling.request import Reframe, Request, make_generators
 from yocto.tokenizer.base import BaseTokenizer
 from yocto.utils.device import pick_device
@@ -30,6 +30,7 @@ from yocto.utils.progress import Progress, default_progress
 
 if TYPE_CHECKING:
     from yocto.api.chat import Chat
+    from yocto.api.running import Running
     from yocto.chat.template import Template
 
 
@@ -164,18 +165,11 @@ class LanguageModel:
         batch_size: most texts that are made at a time. reframes: one for each prompt, as in
         Request; a beam search takes none.
         """
-        ends = self._end_ids if end_ids is None else frozenset(end_ids)
-        if config.ignore_eos:
-            ends = frozenset()
         if generators is None:
             generators = make_generators(config.seed, len(prompts))
         self.check_biases(config)
-        # Of the special tokens a model may choose only those that end the text.
-        banned = sorted(self._special - (self._end_ids if end_ids is None else ends))
-        # A vocabulary may be padded: some ids stand for nothing.
-        banned += range(self.tokenizer.vocab_size, self.model.config.vocab_size)
         requests = [
-            Request(ids, config, ends, banned, logprobs, generator, reframe)
+            self.request(ids, config, end_ids, logprobs, generator, reframe)
             for ids, generator, reframe in zip(
                 prompts, generators, reframes or repeat(None, len(prompts)), strict=True
             )
@@ -183,6 +177,31 @@ class LanguageModel:
         engine = engine or Engine(self.model)
         stops = (*config.stop, *stop)
         return Completions(engine, self.tokenizer, requests, stops, batch_size)
+
+    def request(
+        self,
+        ids: Sequence[int],
+        config: SamplingConfig,
+        end_ids: Iterable[int] | None,
+        logprobs: int | None,
+        generator: torch.Generator,
+        reframe: Reframe | None = None,
+    ) -> Request:
+        """What the sampler is asked for: a prompt's ids to be continued, as in `complete`."""
+        known = self._end_ids if end_ids is None else frozenset(end_ids)
+        ends = frozenset() if config.ignore_eos else known
+        # Of the special tokens a model may choose only those that end the text.
+        banned = sorted(self._special - (self._end_ids if end_ids is None else ends))
+        # A vocabulary may be padded: some ids stand for nothing.
+        banned += range(self.tokenizer.vocab_size, self.model.config.vocab_size)
+        return Request(ids, config, ends, banned, logprobs, generator, reframe)
+
+    def running(self, most_texts: int, most_read: int) -> Running:
+        """Texts that join while others are made. Arguments as in Generation."""
+        from yocto.api.running import Running
+
+        engine = Engine(self.model, rows=most_texts)
+        return Running(Generation(engine, (), most_texts, most_read), self.tokenizer)
 
     def check_biases(self, config: SamplingConfig) -> None:
         """Raise ConfigError where logit_bias names an id that the model doesn't know."""

@@ -25,6 +25,7 @@ from yocto.config import (
     RunsCompareConfig,
     RunsConfig,
     SampleConfig,
+    ServeConfig,
     TrainConfig,
     TrainTokenizerConfig,
 )
@@ -144,6 +145,13 @@ COMMANDS = [
         "Talk to a model.",
         ("yocto chat", "yocto chat --ckpt token-1 --temperature 0.5"),
         "yocto.cli.repl:run_chat",
+        json=False,
+    ),
+    Command(
+        "serve", ServeConfig,
+        "Let others use a model: an OpenAI-compatible server and a page to chat on.",
+        ("yocto serve", "yocto serve --ckpt token-1 --port 9000"),
+        "yocto.cli.serve:render_serving",
         json=False,
     ),
     Command(

@@ -34,6 +34,7 @@ from yocto.config.model import FAMILIES, GPTConfig, ModelConfig, RopeScaling
 from yocto.config.runs import PlotConfig, RunsCompareConfig, RunsConfig
 from yocto.config.sampling import ChatConfig, GenerateConfig, SampleConfig, SamplingConfig
 from yocto.config.scaling import scaled
+from yocto.config.serving import ServeConfig
 from yocto.config.train import LoopConfig, RecipeConfig, TrainConfig, without_effect
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "RunsConfig",
     "SampleConfig",
     "SamplingConfig",
+    "ServeConfig",
     "TextConfig",
     "TrainConfig",
     "TrainTokenizerConfig",

@@ -99,12 +99,22 @@ class KVCache:
         assert length <= self.lengths[row]
         self.lengths[row] = length
 
-    def move(self, source: int, target: int) -> None:
-        """Let one text take another's place."""
-        end = self.lengths[source]
-        self.keys[:, target, :, :end] = self.keys[:, source, :, :end]
-        self.values[:, target, :, :end] = self.values[:, source, :, :end]
-        self.lengths[target] = end
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Let one text begin with the first positions of another."""
+        assert length <= self.lengths[source]
+        self.keys[:, target, :, :length] = self.keys[:, source, :, :length]
+        self.values[:, target, :, :length] = self.values[:, source, :, :length]
+        self.lengths[target] = length
+
+    def swap(self, one: int, other: int) -> None:
+        """Let two texts change places."""
+        end = max(self.lengths[one], self.lengths[other])
+        for stored in (self.keys, self.values):
+            kept = stored[:, one, :, :end].clone()
+            stored[:, one, :, :end] = stored[:, other, :, :end]
+            stored[:, other, :, :end] = kept
+        lengths = self.lengths
+        lengths[one], lengths[other] = lengths[other], lengths[one]
 
     def select(self, rows: Sequence[int]) -> None:
         """Let each text go on as a copy of one of these, as many as there are texts."""

@@ -20,11 +20,12 @@ class Engine:
     Text i has row i of the cache; whatever it held before, what both begin with is kept. So a
     conversation's next question costs what has come since the last one.
     Where the weights are moved to another place, it begins anew.
-    use_cache: False reads every text anew, the slow way that shows the cache right.
+    use_cache: False reads every text anew, the slow way that shows the cache right. rows: room for
+    so many texts is taken at once, rather than as they come.
     """
 
-    def __init__(self, model: GPT, use_cache: bool = True) -> None:
-        self.model, self.use_cache = model, use_cache
+    def __init__(self, model: GPT, use_cache: bool = True, rows: int = 0) -> None:
+        self.model, self.use_cache, self._rows = model, use_cache, rows
         self.block_size = model.config.block_size
         self._lock = threading.Lock()
         self._begin()
@@ -32,8 +33,8 @@ class Engine:
     def _begin(self) -> None:
         weight = next(self.model.parameters())
         self._place, self.device, self._dtype = weight.data_ptr(), weight.device, weight.dtype
-        self._cache = KVCache(self.model.config, 0)
-        self._held: list[list[int]] = []  # the ids that each row has read
+        self._cache = KVCache(self.model.config, self._rows, self.device, self._dtype)
+        self._held: list[list[int]] = [[] for _ in range(self._rows)]  # the ids that each has read
         self._step = Step(self.model) if self.use_cache and Step.fits(self.model) else None
 
     @torch.no_grad()
@@ -64,12 +65,47 @@ class Engine:
             self._catch_up(0, text)
             return self._logits(self._feed(0, [text[-1:] + guessed])[0])
 
-    def move(self, source: int, target: int) -> None:
-        """Let the text in one row go on in another."""
+    def unread(self, row: int, text: list[int]) -> int:
+        """How many ids of a text, its last one left out, a row has not read yet."""
+        if not self.use_cache:
+            return 0
+        held = self._held[row] if row < len(self._held) else []
+        return len(text) - 1 - common_prefix(held, text[:-1])
+
+    @torch.no_grad()
+    def read_part(self, row: int, text: list[int], most: int) -> int:
+        """Read the next ids of a text into a row, `most` of them, up to the one before its last;
+        returns how many. What another row has read of it already is copied from there."""
+        if not self.use_cache:
+            return 0
         with self._lock:
-            if self.use_cache and source < len(self._held):
-                self._cache.move(source, target)
-                self._held[target] = list(self._held[source])
+            self._reserve(row + 1)
+            self._borrow(row, text[:-1])
+            done = len(text) - 1 - self.unread(row, text)
+            part = text[: done + most + 1]
+            self._catch_up(row, part)
+            return len(part) - 1 - done
+
+    def swap(self, one: int, other: int) -> None:
+        """Let the texts in two rows change places."""
+        with self._lock:
+            if self.use_cache and max(one, other) < len(self._held):
+                self._cache.swap(one, other)
+                held = self._held
+                held[one], held[other] = held[other], held[one]
+
+    def _borrow(self, row: int, wanted: list[int]) -> None:
+        """Copy into a row what another one has read of a text, where that is more."""
+        if not wanted:
+            return
+        same = [
+            common_prefix(held, wanted) if held[:1] == wanted[:1] else 0 for held in self._held
+        ]
+        best = max(range(len(same)), key=same.__getitem__)
+        if same[best] > same[row]:
+            del self._held[row][same[row] :]  # first: Ctrl-C may come in between
+            self._cache.copy(best, row, same[best])
+            self._held[row] = self._held[best][: same[best]]
 
     def _reserve(self, rows: int) -> None:
         if next(self.model.parameters()).data_ptr() != self._place:
@@ -119,7 +155,11 @@ def kept_when_full(block_size: int) -> int:
 
 def common_prefix(one: list[int], other: list[int]) -> int:
     """How many ids two lists begin with in common."""
-    shorter = min(len(one), len(other))
-    if one[:shorter] == other[:shorter]:
-        return shorter
-    return next(i for i in range(shorter) if one[i] != other[i])
+    same, shorter = 0, min(len(one), len(other))
+    while same < shorter:  # lists are compared quickest whole, and here half by half
+        half = (same + shorter + 1) // 2
+        if one[same:half] == other[same:half]:
+            same = half
+        else:
+            shorter = half - 1
+    return same

@@ -1,0 +1,1 @@
+"""A model for others: an OpenAI-compatible server."""

@@ -1,0 +1,75 @@
+"""The server on its socket: begins, runs, and ends without losing answers."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from yocto.config import ServeConfig
+from yocto.errors import ConfigError, YoctoError
+
+_BACKLOG = 512  # clients that may knock at once
+
+
+def bind(config: ServeConfig) -> socket.socket:
+    """A socket at the address, before anything is told of it. Raises YoctoError where it is taken,
+    ConfigError where it is no address of this machine."""
+    host = config.host.strip("[]")
+    try:
+        (family, kind, _, _, address), *_ = socket.getaddrinfo(
+            host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError:
+        raise ConfigError(f"host is {host!r}, which is no address", "Like 127.0.0.1.") from None
+    found = socket.socket(family, kind)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        found.listen(_BACKLOG)
+    except OSError as error:
+        found.close()
+        raise YoctoError(
+            f"can't serve at {host}, port {config.port}: {error.strerror}",
+            "Choose another one with --port; 0 takes a free one.",
+        ) from error
+    return found
+
+
+class Server(uvicorn.Server):
+    """uvicorn on a socket that is bound already. SIGTERM and Ctrl-C let it end: no new requests,
+    and what runs has `drain` seconds; a second one ends it at once."""
+
+    def __init__(self, app: ASGIApp, listening: socket.socket, drain: float) -> None:
+        self.listening = listening
+        super().__init__(uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=30,
+            timeout_graceful_shutdown=max(1, round(drain)), ws="none", server_header=False,
+            date_header=False, backlog=_BACKLOG,
+        ))  # fmt: skip
+
+    def run_until_asked(self) -> None:
+        """Serve until SIGTERM or Ctrl-C."""
+        with suppress(asyncio.CancelledError):
+            asyncio.run(self.serve(sockets=[self.listening]))
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises them anew at the end; here the end was asked for, and all is well."""
+        try:
+            previous = {
+                number: signal.signal(number, self.handle_exit)
+                for number in (signal.SIGINT, signal.SIGTERM)
+            }
+        except ValueError:  # not in the main thread
+            previous = {}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
