@@ -13,19 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-PAGE = Path(__file__).parents[2] / "yocto" / "serving" / "page.html"
-POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; img-src data:; frame-ancestors 'none'"
-)
+from yocto.serving.page import read_page
+
 MODEL = {
     "id": "token-1", "object": "model", "created": 0, "owned_by": "yocto",
-    "yocto": {"block_size": 128, "parameters": 1_230_000, "run": "token-1", "step": 400,
-              "tokenizer": "byte-bpe of 4,000 tokens", "chat": "lines of User: and Assistant:"},
+    "yocto": {"block_size": 128, "parameters": 1_230_000, "run": "token-1", "step": "step-000400",
+              "tokenizer": "byte-bpe", "vocab_size": 4000, "chat": "text"},
 }  # fmt: skip
 
 
@@ -52,12 +48,12 @@ class Answer:
 class FakeServer:
     """What the handler and the tests share. key: what requests must bring, if anything."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "") -> None:
         self.answers: list[Answer] = []
         self.seen: list[tuple[str, Any]] = []
         self.gone = Event()  # set when a client went away amid an answer
         self.key = ""
-        self.address = ""
+        self.address = address
 
     def asked(self) -> list[dict[str, Any]]:
         """The bodies of the questions so far."""
@@ -86,7 +82,7 @@ def logprobs_of(token: bytes, count: int) -> dict[str, Any]:
         {"token": t.decode(errors="replace"), "bytes": list(t), "logprob": -(i + 1) * math.log(2)}
         for i, t in enumerate(others)
     ]
-    return {**top[0], "top_logprobs": top}
+    return {**top[0], "id": id_of(token), "top_logprobs": top}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -98,7 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.shared.seen.append((self.path, None))
         if self.path == "/":
-            self._send(200, PAGE.read_bytes(), "text/html; charset=utf-8")
+            page, headers = read_page() or (b"", {})
+            self._send(200, page, "text/html; charset=utf-8", headers)
         elif self._may():
             found = self.path == "/v1/models"
             self._json(200 if found else 404, {"object": "list", "data": [MODEL]})
@@ -168,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         self.send_response(status)
         named = {"Content-Type": kind, "Content-Length": str(len(content))}
-        for name, value in {**named, "Content-Security-Policy": POLICY, **(headers or {})}.items():
+        for name, value in {**named, **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)

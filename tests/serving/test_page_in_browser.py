@@ -9,6 +9,7 @@ from threading import Event
 
 import pytest
 from serving.fake_server import Answer, FakeServer, fake_server, id_of, pieces, split
+from serving.real_server import real_server
 
 from yocto.chat.conversation import load_conversation
 
@@ -142,7 +143,7 @@ def test_the_header_tells_what_the_model_is(chat):
         "1.2 million parameters · 128 tokens of context · step 400"
     )
     chat.page.click("#open-settings")
-    expect(chat.page.locator("#about")).to_contain_text("byte-bpe of 4,000 tokens")
+    expect(chat.page.locator("#about")).to_contain_text("byte-bpe, 4,000 tokens")
     assert "token-1" in chat.page.title()
 
 
@@ -177,6 +178,39 @@ def test_without_any_storage_the_page_works_and_says_so(open_chat):
     assert chat.texts() == ["Hello", "Courage is calm."]
     expect(chat.page.locator("#notice")).to_contain_text("keeps nothing")
     assert chat.faults == []
+
+
+def test_the_page_and_the_real_server_understand_each_other(context, token_project):
+    pytest.importorskip("fastapi", reason="needs fastapi")
+    pytest.importorskip("uvicorn", reason="needs uvicorn")
+    with real_server(token_project) as url:
+        chat = Chat(context, FakeServer(url))
+        expect(chat.page.locator("#name")).to_have_text("token-1")
+        expect(chat.page.locator("#facts")).to_contain_text("step 20")
+        chat.page.click("#open-settings")
+        chat.page.fill("#knob-max_tokens", "9")
+        chat.page.click("#tokens")
+        chips = chat.page.locator(".assistant .chip")
+        for seed in range(20):  # a model that learnt little may end at once
+            chat.page.fill("#knob-seed", str(seed))
+            chat.page.click("#new")
+            chat.say("Who is calm? 😀")
+            chat.idle()
+            if chips.count() > 2:
+                break
+        assert chips.nth(2).get_attribute("data-id").isdecimal()
+        chips.nth(2).click()
+        expect(chat.page.locator("#unfolded li.chosen")).to_have_count(1)
+        assert chat.page.locator("#unfolded li").count() >= 11
+        begun = chips.all_text_contents()[:2]
+        other = chat.page.locator("#unfolded li button").first
+        begun.append(other.text_content().replace("·", " "))
+        other.click()
+        chat.idle()
+        assert chips.all_text_contents()[:3] == begun
+        expect(chat.page.locator(".user .chip").filter(has_text="😀").first).to_be_visible()
+        chat.page.close()
+        assert chat.faults == []
 
 
 # --------------------------------------------------------------------- talking
@@ -471,6 +505,32 @@ def test_any_token_of_an_answer_unfolds_into_its_alternatives(chat):
     chat.page.reload()  # probabilities are kept
     chat.page.locator(".assistant .chip").nth(2).click()
     expect(panel).to_contain_text("·calm")
+
+
+def test_an_answer_goes_on_from_another_token(chat, server):
+    chat.ask("Who?", b" Courage", b" is", b" calm")
+    chat.ask("And?", b"on")
+    chat.page.click("#tokens")
+    chat.page.locator(".assistant .chip").nth(1).click()
+    # Of bytes that are but a part of a character no text goes on.
+    expect(chat.page.locator("#unfolded li button")).to_have_text(
+        ["·fear", "·hope", "⏎", "·<b>x</b>"]
+    )
+    server.answers.append(Answer([b" goes", b" on"]))
+    chat.page.get_by_role("button", name="·fear").click()
+    chat.idle()
+    chips = chat.page.locator(".assistant .chip")
+    expect(chips).to_have_text([" Courage", " fear", " goes", " on"])
+    expect(chat.page.locator(".figures").last).to_contain_text("2 tokens")
+    body = server.asked()[-1]
+    assert body["continue_final_message"]
+    assert [m["content"] for m in body["messages"]] == ["Who?", " Courage fear"]
+    chips.nth(1).click()
+    expect(chat.page.locator("#unfolded")).to_contain_text("25.0 %, the 2. likeliest")
+    chat.page.click("#tokens")
+    assert chat.texts() == ["Who?", "Courage fear goes on"]
+    chat.page.get_by_role("button", name="Undo").click()
+    assert chat.texts() == ["Who?", " Courage is calm", "And?", "on"]
 
 
 def test_tokens_that_are_parts_of_a_character_show_their_bytes(chat):
