@@ -69,6 +69,13 @@ def test_only_an_answer_can_go_on(url):
     assert "continue_final_message" in json.load(refused.value)["error"]["message"]
 
 
+def test_what_would_begin_another_turn_is_no_beginning(url):
+    with pytest.raises(HTTPError) as refused:
+        chat(url, ("user", "a"), ("assistant", "b\nUser: c"), continue_final_message=True)
+    assert refused.value.code == 400
+    assert "ends an answer" in json.load(refused.value)["error"]["message"]
+
+
 def test_tokens_are_told_with_their_ids(url):
     answer = chat(url, ("user", "the river"), max_tokens=3)
     text = "".join(tokens(answer))

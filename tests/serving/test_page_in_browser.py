@@ -129,7 +129,8 @@ def test_the_first_paint_needs_one_request(open_chat, server):
     page = chat.context.new_page()
     page.route("**/v1/**", lambda route: route.abort())
     page.goto(server.address)
-    page.wait_for_function("performance.getEntriesByType('paint').length > 0")
+    paints = "{type: 'paint', buffered: true}"
+    page.evaluate(f"new Promise(r => new PerformanceObserver(() => r()).observe({paints}))")
     expect(page.locator("#welcome")).to_be_visible()
     expect(page.locator("#facts")).to_have_text(
         "The server can't be reached. Is yocto serve still running?"
@@ -215,8 +216,9 @@ def test_the_page_and_the_real_server_understand_each_other(context, token_proje
 
 def test_where_storage_is_full_the_oldest_probabilities_go_first(chat):
     chat.page.evaluate(
-        "() => { const set = Storage.prototype.setItem; Storage.prototype.setItem = function (k, v) {"
-        " if (v.length > 4500) throw new Error('full'); set.call(this, k, v); }; }"
+        "() => { const set = Storage.prototype.setItem;"
+        " Storage.prototype.setItem = function (name, value) {"
+        " if (value.length > 2500) throw new Error('full'); set.call(this, name, value); }; }"
     )
     chat.ask("One")
     chat.ask("Two")

@@ -96,6 +96,10 @@ class Service:
         begun = messages.pop().text if body.continue_final_message else ""
         try:
             template = self.lm.template
+            if ending := next((stop for stop in template.stop if stop in begun), None):
+                raise Refused(
+                    400, f"the last message holds {ending!r}, which ends an answer", "messages"
+                )
             fitted = fit(template, messages, limit)
             reframing = Reframing(
                 fitted, self.lm.block_size * 3 // 4,
@@ -110,12 +114,7 @@ class Service:
                 f"the model is shown at most {limit} of a conversation",
                 "messages", "context_length_exceeded",
             )  # fmt: skip
-        ids: list[int] | None = [*fitted.ids, *reframing.begun]
-        if len(ids) > self.lm.block_size and (ids := reframing([])) is None:
-            raise Refused(
-                400, f"the last message has {len(reframing.begun)} tokens, too many to go on from",
-                "messages", "context_length_exceeded",
-            )  # fmt: skip
+        ids = self._begun(fitted, reframing)
         room = max(1, self.lm.block_size - len(ids) + 1)
         name = "max_tokens" if body.max_tokens else "max_completion_tokens"
         most = self._most(body.most_tokens, min(room, self.config.max_tokens), name)
@@ -124,6 +123,18 @@ class Service:
             body, [ids], body.sampling(most), told, template.stop, template.end_ids, reframing
         )
         return Order(jobs, len(ids), [""] * len(jobs), told, strips=not begun)
+
+    def _begun(self, fitted: Fitted, reframing: Reframing) -> list[int]:
+        """What the model goes on from: a conversation, and an answer's begin if there is one."""
+        ids: list[int] | None = [*fitted.ids, *reframing.begun]
+        if ids and len(ids) <= self.lm.block_size:
+            return ids
+        if (ids := reframing([])) is None:
+            raise Refused(
+                400, f"the last message has {len(reframing.begun)} tokens, too many to go on from",
+                "messages", "context_length_exceeded",
+            )  # fmt: skip
+        return ids
 
     def tokens(self, text: str) -> list[dict[str, object]]:
         """A text's tokens, special ones taken as text."""
