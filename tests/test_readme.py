@@ -15,13 +15,17 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import SHAPE
-from hostile_server import Server, good, serving
+from hostile_server import Server as Web
+from hostile_server import good, serving
+from served import served
 from tiny import make_text
 
+from yocto import load
 from yocto.cli.options import flag_of
 from yocto.cli.reference import reference
 from yocto.cli.table import COMMANDS
 from yocto.dataset import download, registry
+from yocto.serving.server import Server
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -103,6 +107,7 @@ def in_miniature(line: str) -> list[str]:
         "finetune": ["--epochs", "4", "--batch-size", "1"],
         "sample": ["--max-new-tokens", "5"],
         "chat": ["--max-new-tokens", "5"],
+        "serve": ["--port", "0"],
         "bench": ["--rounds", "1", "--vocab-size", "300", "--peers", "tokenizers"],
     }.get(name, [])
     if name == "quickstart" or "--minutes" in arguments:
@@ -123,7 +128,7 @@ def _short_training(speed: bool) -> list[str]:
     return ["--only", "learning", "--seeds", "1", "--scale", "0.01", "--peers", "nanogpt-recipe"]
 
 
-def stand_in_for_the_web(server: Server, text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_in_for_the_web(server: Web, text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every address leads to a server here, whose files are this small text; what a list knows of
     checksums is that of the text."""
     real = download.open_url
@@ -150,9 +155,12 @@ def web(monkeypatch):
 
 
 def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yocto, web):
-    """As typed but for the size: `data/philosophy.txt` is a small text here, training short, and
-    the web a server on this machine."""
+    """As typed but for the size: `data/philosophy.txt` is a small text here, training short, the
+    web a server on this machine, and what serves stops at once."""
     monkeypatch.chdir(tmp_path)
+    serve = Server.run_until_asked
+    monkeypatch.setattr(Server, "run_until_asked", lambda server: server.listening.close())
+    monkeypatch.setenv("YOCTO_API_KEY", "as README sets it")
     (tmp_path / "data").mkdir()
     texts = {"data/philosophy.txt": 0, "mybook.txt": 1, "a.txt": 2, "b.txt": 3}
     for name, seed in texts.items():
@@ -175,11 +183,13 @@ def test_every_command_shown_runs_in_the_order_shown(tmp_path, monkeypatch, yoct
         result = yocto(*in_miniature(line), input="Who?\n/exit\n")
         assert result.exit_code == 0, f"{line}: {result.output}{result.stderr}"
     assert web.seen  # what downloads was among them
+    monkeypatch.setattr(Server, "run_until_asked", serve)
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(blocks) > 1
-    with redirect_stdout(StringIO()):
+    with redirect_stdout(StringIO()), served(load("checkpoints/token-1"), "token-1") as server:
         for block in blocks:
-            exec(compile(block, "README.md", "exec"), {})
+            here = block.replace("http://127.0.0.1:8000", server.url)
+            exec(compile(here, "README.md", "exec"), {})
 
 
 @pytest.mark.parametrize("command", [c.name for c in COMMANDS])

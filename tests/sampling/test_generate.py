@@ -358,7 +358,7 @@ def test_weights_that_move_are_read_anew() -> None:
     torch.testing.assert_close(engine.read([[1, 2, 3, 4]]), Engine(model).read([[1, 2, 3, 4]]))
     model.bfloat16()
     assert torch.isfinite(engine.read([[1, 2, 3, 4]])).all()
-    assert engine._step is None
+    assert engine._steps == []
 
 
 # --------------------------------------------------------------------------------- guessing ahead

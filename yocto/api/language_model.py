@@ -200,7 +200,7 @@ class LanguageModel:
         """Texts that join while others are made. Arguments as in Generation."""
         from yocto.api.running import Running
 
-        engine = Engine(self.model, rows=most_texts)
+        engine = Engine(self.model, rows=most_texts, threads=torch.get_num_threads())
         return Running(Generation(engine, (), most_texts, most_read), self.tokenizer)
 
     def check_biases(self, config: SamplingConfig) -> None:

@@ -51,10 +51,11 @@ def run(config: ServeConfig, progress: Progress) -> Serving:
     path = find_checkpoint(config.ckpt, Path(config.ckpt_dir))
     lm = LanguageModel.open(path, config.device, config.quantize, progress, TALK)
     name = config.model_name or path.parent.name
-    app = make_app(Service(lm, name, config, facts_of(lm, path)))
+    service = Service(lm, name, config, facts_of(lm, path))
     host, port = listening.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    return Serving(str(path), name, url, Server(app, listening, config.drain))
+    server = Server(make_app(service), listening, config.drain, service.batcher.finish)
+    return Serving(str(path), name, url, server)
 
 
 def with_key(config: ServeConfig) -> ServeConfig:

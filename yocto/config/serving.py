@@ -43,12 +43,8 @@ class ServeConfig(Config):
         64, "Most texts that wait for a place; further ones are refused, with status 429.",
         low=0, high=1_000_000,
     )  # fmt: skip
-    max_tokens: int = knob(
-        4096, "Most tokens that a request may ask for.", low=1, high=1_000_000
-    )
-    max_body: int = knob(
-        1_000_000, "Most bytes of a request.", low=1000, high=1 << 30
-    )
+    max_tokens: int = knob(4096, "Most tokens that a request may ask for.", low=1, high=1_000_000)
+    max_body: int = knob(1_000_000, "Most bytes of a request.", low=1000, high=1 << 30)
     time_limit: float = knob(
         600.0, "Seconds after which an answer ends, whole or not.", low=0.1, high=86400
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from yocto.model.gpt import GPT
 from yocto.model.kv_cache import KVCache
 from yocto.model.linear import MOST_ROWS
 from yocto.model.step import Step
+
+LEAST_SHARE = 4  # texts, that a thread is worth waking for
 
 
 class Engine:
@@ -24,8 +27,10 @@ class Engine:
     so many texts is taken at once, rather than as they come.
     """
 
-    def __init__(self, model: GPT, use_cache: bool = True, rows: int = 0) -> None:
+    def __init__(self, model: GPT, use_cache: bool = True, rows: int = 0, threads: int = 1) -> None:
         self.model, self.use_cache, self._rows = model, use_cache, rows
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
         self.block_size = model.config.block_size
         self._lock = threading.Lock()
         self._begin()
@@ -35,7 +40,8 @@ class Engine:
         self._place, self.device, self._dtype = weight.data_ptr(), weight.device, weight.dtype
         self._cache = KVCache(self.model.config, self._rows, self.device, self._dtype)
         self._held: list[list[int]] = [[] for _ in range(self._rows)]  # the ids that each has read
-        self._step = Step(self.model) if self.use_cache and Step.fits(self.model) else None
+        fits = self.use_cache and Step.fits(self.model)
+        self._steps = [Step(self.model) for _ in range(self._threads if fits else 0)]
 
     @torch.no_grad()
     def read(self, texts: Sequence[list[int]]) -> Tensor:
@@ -47,12 +53,8 @@ class Engine:
             self._reserve(len(texts))
             for row, text in enumerate(texts):
                 self._catch_up(row, text)
-            # No more rows at a time than the kernels take: so each is computed as it is alone.
-            last = [text[-1:] for text in texts]
-            return torch.cat([
-                self._logits(self._feed(first, last[first : first + MOST_ROWS])[:, -1])
-                for first in range(0, len(last), MOST_ROWS)
-            ])  # fmt: skip
+            parts = self._read_last([text[-1:] for text in texts])
+            return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     @torch.no_grad()
     def read_ahead(self, text: list[int], guessed: list[int]) -> Tensor:
@@ -64,6 +66,35 @@ class Engine:
             self._reserve(1)
             self._catch_up(0, text)
             return self._logits(self._feed(0, [text[-1:] + guessed])[0])
+
+    def _read_last(self, last: list[list[int]]) -> list[Tensor]:
+        """The logits after one more id of each row, in parts. No part has more rows than the
+        kernels take: so each row is computed as it is alone. The kernels compute on one thread, so
+        that several threads share many rows."""
+        threads = min(len(self._steps), len(last) // LEAST_SHARE) or 1
+        size = min(MOST_ROWS, -(-len(last) // threads))
+        starts = range(0, len(last), size)
+        if threads == 1:
+            return [self._read_part(0, at, last[at : at + size]) for at in starts]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(len(self._steps) - 1, "yocto-rows")
+        parts: list[Tensor] = []
+        for turn in range(0, len(starts), threads):
+            own, *others = starts[turn : turn + threads]
+            found = [
+                self._pool.submit(self._read_part, i, at, last[at : at + size])
+                for i, at in enumerate(others, 1)
+            ]
+            try:
+                parts.append(self._read_part(0, own, last[own : own + size]))
+            finally:  # also where Ctrl-C comes: what they write is not to be touched meanwhile
+                wait(found)
+            parts += [one.result() for one in found]
+        return parts
+
+    @torch.no_grad()
+    def _read_part(self, step: int, first: int, last: list[list[int]]) -> Tensor:
+        return self._logits(self._feed(first, last, step)[:, -1])
 
     def unread(self, row: int, text: list[int]) -> int:
         """How many ids of a text, its last one left out, a row has not read yet."""
@@ -98,9 +129,7 @@ class Engine:
         """Copy into a row what another one has read of a text, where that is more."""
         if not wanted:
             return
-        same = [
-            common_prefix(held, wanted) if held[:1] == wanted[:1] else 0 for held in self._held
-        ]
+        same = [common_prefix(held, wanted) if held[:1] == wanted[:1] else 0 for held in self._held]
         best = max(range(len(same)), key=same.__getitem__)
         if same[best] > same[row]:
             del self._held[row][same[row] :]  # first: Ctrl-C may come in between
@@ -121,6 +150,8 @@ class Engine:
     def _catch_up(self, row: int, text: list[int]) -> None:
         """Let a row hold all of a text but its last id."""
         held, wanted = self._held[row], text[:-1]
+        if held == wanted and self._cache.lengths[row] == len(held):
+            return
         same = common_prefix(held, wanted)
         # Also where nothing differs: Ctrl-C may come between a token and its note in `held`.
         self._cache.cut(row, same)
@@ -128,11 +159,12 @@ class Engine:
         if same < len(wanted):
             self._feed(row, [wanted[same:]])
 
-    def _feed(self, first: int, ids: list[list[int]]) -> Tensor:
-        """Read ids of several rows, from `first` on: (B, T, C)."""
+    def _feed(self, first: int, ids: list[list[int]], step: int = 0) -> Tensor:
+        """Read ids of several rows, from `first` on: (B, T, C). step: which thread's memory to work
+        in."""
         rows = self._cache.rows(first, first + len(ids))
-        if self._step is not None and len(ids[0]) == 1:
-            features = self._step.features([one for (one,) in ids], rows)[:, None]
+        if self._steps and len(ids[0]) == 1:
+            features = self._steps[step].features([one for (one,) in ids], rows)[:, None]
         else:
             features = self._features(ids, rows)
         self._cache.lengths[first : first + len(ids)] = rows.lengths
@@ -156,6 +188,8 @@ def kept_when_full(block_size: int) -> int:
 def common_prefix(one: list[int], other: list[int]) -> int:
     """How many ids two lists begin with in common."""
     same, shorter = 0, min(len(one), len(other))
+    if one[:shorter] == other[:shorter]:
+        return shorter
     while same < shorter:  # lists are compared quickest whole, and here half by half
         half = (same + shorter + 1) // 2
         if one[same:half] == other[same:half]:

@@ -95,7 +95,7 @@ class Batcher:
     ) -> None:
         self.slots, self.queue, self.metrics = slots, queue, metrics
         self._make = running
-        self._open = 0  # texts that are running or waiting; counted in the event loop
+        self._open: dict[Job, None] = {}  # running or waiting; of the event loop alone
         self._inbox: deque[tuple[bool, Job]] = deque()  # (whether it joins or leaves, which)
         self._wake = threading.Event()
         self._stopping = False
@@ -118,25 +118,25 @@ class Batcher:
     @property
     def running(self) -> int:
         """How many texts have a place."""
-        return min(self._open, self.slots)
+        return min(len(self._open), self.slots)
 
     @property
     def waiting(self) -> int:
         """How many texts wait for a place."""
-        return self._open - self.running
+        return len(self._open) - self.running
 
     def submit(self, jobs: Sequence[tuple[Request, Sequence[str]]]) -> Ticket:
         """Let texts be made. Raises Refused where they find no place."""
         most = self.slots + self.queue
         if len(jobs) > most:
             raise Refused(400, f"{len(jobs)} texts in one request; there may be {most}", "n")
-        if self._open + len(jobs) > most:
+        if len(self._open) + len(jobs) > most:
             raise too_busy("too many requests at a time; try again in a second", 1)
         ticket = Ticket()
         for index, (request, stops) in enumerate(jobs):
             ticket.jobs.append(Job(ticket, index, request, stops))
         ticket.left = len(jobs)
-        self._open += len(jobs)
+        self._open.update(dict.fromkeys(ticket.jobs))
         self._inbox.extend((True, job) for job in ticket.jobs)
         self._wake.set()
         return ticket
@@ -149,11 +149,18 @@ class Batcher:
                 self._inbox.append((False, job))
         self._wake.set()
 
+    def finish(self) -> None:
+        """End all texts with what there is."""
+        for job in list(self._open):
+            job.ticket.put(Change(job.index, "", job.written, 0, "length"))
+            self._close(job)
+            self._inbox.append((False, job))
+        self._wake.set()
+
     def _close(self, job: Job) -> bool:
         """Give a text's place back; whether it had one."""
-        was_open, job.open = job.open, False
-        self._open -= was_open
-        return was_open
+        job.open = False
+        return job in self._open and self._open.pop(job) is None
 
     def _deliver(self, changes: Sequence[tuple[Job, Change | Refused]]) -> None:
         for job, change in changes:
@@ -187,7 +194,8 @@ class Batcher:
             if joins and job.open:
                 job.text = batch.join(job.request, job.stops)
                 jobs[id(job.text)] = job
-            elif job.text is not None and jobs.pop(id(job.text), None):
+            elif job.text is not None and id(job.text) in jobs:
+                del jobs[id(job.text)]
                 batch.leave(job.text)
 
     def _step(self, batch: Running, jobs: dict[int, Job], pace: Pace) -> None:

@@ -13,6 +13,14 @@ _TYPES = {
     429: "rate_limit_error", 500: "server_error", 503: "server_error",
 }  # fmt: skip
 
+_KINDS = ("str", "int", "float", "bool", "dict", "list")
+# What takes several types, and pydantic would tell of the first alone.
+_EITHER = {
+    "prompt": "it takes a text, a list of texts, a list of ids or a list of those, none empty",
+    "stop": "it takes a text or a list of up to 4 texts, none empty",
+    "content": 'it takes a text or a list of parts like {"type": "text", "text": "…"}',
+}
+
 
 class Refused(Exception):
     """A request that is not answered. param: the field that is wrong, code: a word for programs."""
@@ -58,15 +66,21 @@ def too_busy(message: str, seconds: int) -> Refused:
 def misfit(faults: list[Any]) -> Refused:
     """What pydantic says of a body, as one sentence on the first fault."""
     fault = faults[0]
-    place = [str(part) for part in fault["loc"] if part != "body"]
+    place = [str(part) for part in fault["loc"][1:] if _is_name(part)]
     param = ".".join(place) or None
     if fault["type"] == "json_invalid":
         return Refused(400, "the body is not JSON", code="invalid_json")
     if fault["type"] == "extra_forbidden":
         message = f"unknown or unsupported parameter: {param}"
         return Refused(400, _cut(message), _cut(param), "unknown_parameter")
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = _EITHER.get(place[-1] if place else "", str(fault["msg"]))
+    message = message.removeprefix("Value error, ")
     return Refused(400, _cut(f"{param}: {message}" if param else message), _cut(param))
+
+
+def _is_name(part: str | int) -> bool:
+    """Whether a part of a place is a field, an entry or a key, and no type of pydantic's."""
+    return isinstance(part, int) or part.isdigit() or (part.isidentifier() and part not in _KINDS)
 
 
 def _cut(text: str | None) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +14,8 @@ from yocto.serving.errors import Refused
 from yocto.serving.metrics import Metrics
 
 OPEN = ("/", "/health")  # what takes no API key: the page, which asks for it, and a sign of life
+# A page of another site may send any other type unasked, from a form.
+TAKE_JSON, JSON = ("/v1/completions", "/v1/chat/completions", "/tokenize"), b"application/json"
 BODY_SECONDS = 60.0  # that a body may take to come
 _METHODS = ("GET", "POST", "OPTIONS", "HEAD", "PUT", "DELETE", "PATCH")
 
@@ -48,7 +49,9 @@ class Gate:
             if scope["method"] == "OPTIONS" and b"origin" in headers:
                 await _preflight(told)
             else:
-                await self._app(scope, Body(receive, self._most), told)
+                body = Body(receive)
+                await body.read(self._most)
+                await self._app(scope, body, told)
         except Refused as refused:
             if told.status is None:
                 await refuse(told, refused)
@@ -67,9 +70,6 @@ class Gate:
                 403, "another site's pages may not use this server; yocto serve --allow-origin "
                 "lets one in", code="foreign_origin",
             )  # fmt: skip
-        length = headers.get(b"content-length", b"0")
-        if length.isdigit() and len(length) < 20 and int(length) > self._most:
-            raise _too_large(self._most)
         is_open = scope["path"] in OPEN or scope["method"] == "OPTIONS"
         if self._key is not None and not is_open:
             scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
@@ -79,6 +79,12 @@ class Gate:
                     401, "the API key is missing or wrong", code="invalid_api_key",
                     headers={"WWW-Authenticate": "Bearer"},
                 )  # fmt: skip
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and len(length) < 20 and int(length) > self._most:
+            raise _too_large(self._most)
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if scope["path"] in TAKE_JSON and scope["method"] == "POST" and kind != JSON:
+            raise Refused(415, "the body has to be JSON, and Content-Type application/json")
 
     def _cors(self, headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
         """What lets an allowed site's page read the answer."""
@@ -109,27 +115,34 @@ class Told:
 
 
 class Body:
-    """Passes a request's body on, unless it is too long or takes too long."""
+    """A request's body, read before anything else looks at it, unless it is too long or takes too
+    long."""
 
-    def __init__(self, receive: Receive, most: int) -> None:
-        self._receive, self._most, self._left = receive, most, most
-        self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
-        self._whole = False
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: list[Message] = []
 
-    async def __call__(self) -> Message:
-        """As ASGI has it. Raises Refused."""
-        if self._whole:
-            return await self._receive()
+    async def read(self, most: int) -> None:
+        """Take it in, or the news that the client has gone. Raises Refused."""
+        data, more = b"", True
         try:
-            async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
+            async with asyncio.timeout(BODY_SECONDS):
+                while more:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        self._messages = [message]
+                        return
+                    data += message.get("body", b"")
+                    more = message.get("more_body", False)
+                    if len(data) > most:
+                        raise _too_large(most)
         except TimeoutError:
             raise Refused(408, "the body took too long to come") from None
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            raise _too_large(self._most)
-        self._whole = not message.get("more_body", False)
-        return message
+        self._messages = [{"type": "http.request", "body": data, "more_body": False}]
+
+    async def __call__(self) -> Message:
+        """As ASGI has it."""
+        return self._messages.pop() if self._messages else await self._receive()
 
 
 async def refuse(send: Send, refused: Refused) -> None:
@@ -166,9 +179,3 @@ def _name(host: str) -> str:
 
 def _too_large(most: int) -> Refused:
     return Refused(413, f"the body is longer than {most} bytes", code="request_too_large")
-
-
-def asgi(app: Any) -> ASGIApp:
-    """An application as one."""
-    found: ASGIApp = app
-    return found

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from yocto.config import SamplingConfig
 
 MOST_CHOICES = 128
+Whole = Annotated[int, BeforeValidator(lambda value: _whole(value))]  # JSON knows 1.0, too
 Text = Annotated[str, Field(max_length=10_000_000)]
-Id = Annotated[int, Field(ge=0, lt=1 << 31)]
+Id = Annotated[Whole, Field(ge=0, lt=1 << 31)]
 Stop = Annotated[str, Field(min_length=1, max_length=1000)]
 Bias = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
 BiasedId = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
@@ -25,9 +34,14 @@ def _unsupported(value: Any, default: Any) -> Any:
     return value
 
 
-def only(default: Any) -> AfterValidator:
+def only(default: Any) -> tuple[AfterValidator, WithJsonSchema]:
     """A parameter that may be there, with the value that it has anyway."""
-    return AfterValidator(lambda value: _unsupported(value, default))
+    values = [None] if default is None else [default, None]
+    return AfterValidator(lambda v: _unsupported(v, default)), WithJsonSchema({"enum": values})
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Body(BaseModel):
@@ -40,7 +54,7 @@ class StreamOptions(Body):
     """What a stream tells besides its text."""
 
     include_usage: bool | None = None
-    include_obfuscation: Annotated[bool | None, only(False)] = None
+    include_obfuscation: Annotated[bool | None, *only(False)] = None
 
 
 class Sampling(Body):
@@ -50,8 +64,8 @@ class Sampling(Body):
     model: Annotated[str, Field(max_length=1000)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = None
-    seed: Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)] | None = None
+    n: Annotated[Whole, Field(ge=1, le=MOST_CHOICES)] | None = None
+    seed: Annotated[Whole, Field(ge=-(1 << 63), lt=1 << 63)] | None = None
     stop: Stop | Annotated[list[Stop], Field(max_length=4)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -60,7 +74,7 @@ class Sampling(Body):
     logit_bias: Annotated[dict[BiasedId, Bias], Field(max_length=1024)] | None = None
     user: Annotated[str, Field(max_length=1000)] | None = None
     # yocto's own
-    top_k: Annotated[int, Field(ge=1, le=1 << 24)] | None = None
+    top_k: Annotated[Whole, Field(ge=1, le=1 << 24)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     repetition_penalty: Annotated[float, Field(ge=0.01, le=100)] | None = None
 
@@ -111,11 +125,11 @@ class CompletionBody(Sampling):
             Field(min_length=1, max_length=2048),
         ]
     )
-    max_tokens: Annotated[int, Field(ge=0, le=1 << 30)] | None = None
-    logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
+    max_tokens: Annotated[Whole, Field(ge=0, le=1 << 30)] | None = None
+    logprobs: Annotated[Whole, Field(ge=0, le=5)] | None = None
     echo: bool | None = None
-    best_of: Annotated[int | None, only(1)] = None
-    suffix: Annotated[str | None, only("")] = None
+    best_of: Annotated[Whole | None, *only(1)] = None
+    suffix: Annotated[str | None, *only("")] = None
 
 
 class TextPart(Body):
@@ -133,12 +147,12 @@ class ChatMessage(Body):
 
     role: Literal["system", "developer", "user", "assistant"]
     content: Text | Parts
-    name: Annotated[str | None, only("")] = None
-    refusal: Annotated[str | None, only("")] = None
-    annotations: Annotated[list[Any] | None, only([])] = None
-    audio: Annotated[dict[str, Any] | None, only(None)] = None
-    function_call: Annotated[dict[str, Any] | None, only(None)] = None
-    tool_calls: Annotated[list[Any] | None, only([])] = None
+    name: Annotated[str | None, *only("")] = None
+    refusal: Annotated[str | None, *only("")] = None
+    annotations: Annotated[list[Any] | None, *only([])] = None
+    audio: Annotated[dict[str, Any] | None, *only(None)] = None
+    function_call: Annotated[dict[str, Any] | None, *only(None)] = None
+    tool_calls: Annotated[list[Any] | None, *only([])] = None
 
     @property
     def text(self) -> str:
@@ -158,18 +172,18 @@ class ChatBody(Sampling):
     """POST /v1/chat/completions: a conversation that waits for an answer."""
 
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=10_000)]
-    max_tokens: Annotated[int, Field(ge=1, le=1 << 30)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1, le=1 << 30)] | None = None
+    max_tokens: Annotated[Whole, Field(ge=1, le=1 << 30)] | None = None
+    max_completion_tokens: Annotated[Whole, Field(ge=1, le=1 << 30)] | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    top_logprobs: Annotated[Whole, Field(ge=0, le=20)] | None = None
     response_format: ResponseFormat | None = None
     # As vLLM has it: the last message is the begin of the answer.
     continue_final_message: bool | None = None
     metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
     store: bool | None = None
     service_tier: Literal["auto", "default"] | None = None
-    tools: Annotated[list[Any] | None, only([])] = None
-    tool_choice: Annotated[Literal["none", "auto"] | None, only("none")] = None
+    tools: Annotated[list[Any] | None, *only([])] = None
+    tool_choice: Annotated[Literal["none", "auto"] | None, *only("none")] = None
     parallel_tool_calls: bool | None = None
     modalities: list[Literal["text"]] | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -43,13 +43,15 @@ def bind(config: ServeConfig) -> socket.socket:
 
 class Server(uvicorn.Server):
     """uvicorn on a socket that is bound already. SIGTERM and Ctrl-C let it end: no new requests,
-    and what runs has `drain` seconds; a second one ends it at once."""
+    and what runs has `drain` seconds, until `finish` ends it; a second one ends all at once."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, drain: float) -> None:
-        self.listening = listening
+    def __init__(
+        self, app: ASGIApp, listening: socket.socket, drain: float, finish: Callable[[], None]
+    ) -> None:
+        self.listening, self._drain, self._finish = listening, drain, finish
         super().__init__(uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=30,
-            timeout_graceful_shutdown=max(1, round(drain)), ws="none", server_header=False,
+            timeout_graceful_shutdown=round(drain) + 10, ws="none", server_header=False,
             date_header=False, backlog=_BACKLOG,
         ))  # fmt: skip
 
@@ -57,6 +59,12 @@ class Server(uvicorn.Server):
         """Serve until SIGTERM or Ctrl-C."""
         with suppress(asyncio.CancelledError):
             asyncio.run(self.serve(sockets=[self.listening]))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the socket, wait for answers."""
+        timer = asyncio.get_running_loop().call_later(self._drain, self._finish)
+        await super().shutdown(sockets)
+        timer.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -162,13 +162,7 @@ class Service:
 
     def _prompts(self, body: CompletionBody) -> list[list[int]]:
         given = body.prompt
-        several: list[str | list[int]]
-        if isinstance(given, str):
-            several = [given]
-        elif isinstance(given[0], int):
-            several = [given]  # type: ignore[list-item]
-        else:
-            several = list(given)  # type: ignore[arg-type]
+        several = [given] if isinstance(given, str) or isinstance(given[0], int) else given
         if len(several) * body.choices > (most := self.config.slots + self.config.queue):
             raise Refused(
                 400, f"{len(several) * body.choices} texts in one request; there may be {most}",
