@@ -63,10 +63,11 @@ def test_a_beginning_longer_than_the_context_is_refused(url):
 
 
 def test_only_an_answer_can_go_on(url):
-    with pytest.raises(HTTPError) as refused:
-        chat(url, ("user", "the river"), continue_final_message=True)
-    assert refused.value.code == 400
-    assert "continue_final_message" in json.load(refused.value)["error"]["message"]
+    for turns in ([("user", "the river")], [("assistant", "the river")]):
+        with pytest.raises(HTTPError) as refused:
+            chat(url, *turns, continue_final_message=True)
+        assert refused.value.code == 400
+        assert "continue_final_message" in json.load(refused.value)["error"]["message"]
 
 
 def test_what_would_begin_another_turn_is_no_beginning(url):

@@ -125,7 +125,7 @@ class Service:
         return Order(jobs, len(ids), [""] * len(jobs), told, strips=not begun)
 
     def _begun(self, fitted: Fitted, reframing: Reframing) -> list[int]:
-        """What the model goes on from: a conversation, and an answer's begin if there is one."""
+        """What the model goes on from: a conversation, and perhaps an answer's beginning."""
         ids: list[int] | None = [*fitted.ids, *reframing.begun]
         if ids and len(ids) <= self.lm.block_size:
             return ids
