@@ -124,5 +124,15 @@ def test_ids_are_given_once_and_every_one_that_the_script_asks_for_is_there():
             assert attributes.get(name) in {None, *given}
 
 
+def test_what_is_typed_into_has_a_label():
+    labelled = {attributes.get("for") for tag, attributes in Elements().found if tag == "label"}
+    typed = {
+        attributes["id"]
+        for tag, attributes in Elements().found
+        if tag == "textarea" or attributes.get("type") in ("password", "text", "number")
+    }
+    assert typed == {"box", "system", "key"} and typed <= labelled
+
+
 def test_lines_can_be_read():
     assert all(len(line) <= 110 for line in TEXT.splitlines() if "image/svg" not in line)
