@@ -20,6 +20,7 @@ from served import Served, raw, served, stream, until
 
 import yocto
 from yocto.api import LanguageModel
+from yocto.sampling.engine import Engine
 
 LONG = {"prompt": "the river", "max_tokens": 4000, "temperature": 0, "logit_bias": {}}
 
@@ -121,13 +122,13 @@ def test_a_long_prompt_lets_the_others_go_on(token_project, monkeypatch):
     monkeypatch.setattr(service, "MOST_READ", 4)
     steps = []
     with served(lm, slots=4) as server:
-        engine_read = lm.model.features
+        feed = Engine._feed
 
-        def counting(idx, cache=None, segments=None):
-            steps.append(idx.shape[1])
-            return engine_read(idx, cache, segments)
+        def counting(engine, first, ids, step=0):
+            steps.append(len(ids[0]))
+            return feed(engine, first, ids, step)
 
-        monkeypatch.setattr(lm.model, "features", counting)
+        monkeypatch.setattr(Engine, "_feed", counting)
         found = together(server, [
             {"prompt": "the river", "max_tokens": 40, "temperature": 0},
             {"prompt": "the stone and the light and the road and reason", "max_tokens": 10,

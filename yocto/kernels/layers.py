@@ -93,16 +93,17 @@ def _softmax(scores, n, scale):
         put_float(scores, i, float_at(scores, i) / total)
 
 
-@kernel(types.void, *[types.int64] * 9, types.float64, *[types.int64] * 8)
+@kernel(types.void, *[types.int64] * 9, types.float64, *[types.int64] * 9)
 def attend(
     q, k, v, q_norm, k_norm, cos, sin, keys, values, eps, lengths, scores, y, rows, heads, kv_heads,
-    size, room,
+    size, room, one,
 ):  # fmt: skip
-    """Attention of one new token of each text to itself and those before it.
+    """Attention of one new token of each text to itself and those before it; or, where `one`, of
+    several tokens of one text, in order.
 
     q (rows, heads, size), k, v (rows, kv_heads, size); q_norm, k_norm (size,) or 0; cos, sin
     (room, size) or 0. keys, values: one layer's cache, (rows, kv_heads, room, size), which the new
-    token joins. lengths: int64, the tokens that each text has there. scores: memory for
+    token joins; where `one`, (kv_heads, room, size). lengths: int64, the tokens that each text has there. scores: memory for
     (heads, room). y (rows, heads, size): what each head has found.
     """
     group = heads // kv_heads  # heads that look at the same keys and values
@@ -115,7 +116,7 @@ def attend(
         for head in range(kv_heads):
             new = (row * kv_heads + head) * size * 4
             _place(k + new, k_norm, eps, cosines, sines, size)
-            base = (row * kv_heads + head) * room * size * 4
+            base = ((0 if one != 0 else row) * kv_heads + head) * room * size * 4
             for i in range(size):
                 put_float(keys + base + turn, i, float_at(k + new, i))
                 put_float(values + base + turn, i, float_at(v + new, i))

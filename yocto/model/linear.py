@@ -14,8 +14,8 @@ from yocto.utils.progress import Progress
 # For more rows torch's product is faster.
 MOST_ROWS = 32
 # With so many weights the kernels are worth half a second to load, and seconds to compile once; of
-# smaller models so many tokens are, where the kernels are compiled.
-LEAST_WEIGHTS, LEAST_TOKENS = 6_000_000, 500
+# smaller models so many tokens are, where the kernels are compiled, or so many where they are not.
+LEAST_WEIGHTS, LEAST_TOKENS, MANY_TOKENS = 6_000_000, 500, 200_000
 # The kernels' order of arguments: addresses of weights, scales, bias, x and y; n, k, rows and onto.
 Kernel = Callable[[int, int, int, int, int, int, int, int, int], None]
 
@@ -94,7 +94,8 @@ def for_generation(model: nn.Module, int8: bool, progress: Progress, tokens: int
     linears = [part for part in model.modules() if isinstance(part, Linear)]
     on_cpu = all(part.weight.device.type == "cpu" for part in linears)
     large = sum(part.weight.numel() for part in linears) >= LEAST_WEIGHTS
-    kernels = _kernels(progress, large or int8, tokens) if on_cpu else None
+    worth_compiling = large or int8 or tokens >= MANY_TOKENS
+    kernels = _kernels(progress, worth_compiling, tokens) if on_cpu else None
     if int8:
         if not on_cpu:
             progress.notice(

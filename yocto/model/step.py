@@ -81,7 +81,7 @@ class Step:
     """A model's weights by their addresses, and memory for what lies between two of them. Where the
     weights lie must not change while it is used; what they are may.
 
-    In shapes: B texts, at most MOST_ROWS; C channels, H heads, K key-value heads, D head size.
+    In shapes: B texts, or ids of one, at most MOST_ROWS; C channels, H heads, K key-value heads, D head size.
     """
 
     def __init__(self, model: GPT) -> None:
@@ -119,15 +119,31 @@ class Step:
     def features(self, ids: Sequence[int], cache: KVCache) -> Tensor:
         """One id of each text -> what the head reads, (B, C), until the next call. The ids join the
         cache."""
+        assert len(cache.lengths) == len(ids)
+        found = self._through(ids, cache, cache.lengths, one=False)
+        cache.advance(1)
+        return found
+
+    def chunk(self, ids: Sequence[int], cache: KVCache) -> Tensor:
+        """Several ids of one text, at most MOST_ROWS -> (T, C), as `features` would give them one
+        by one, to the last bit."""
+        assert len(cache.lengths) == 1
+        start = cache.lengths[0]
+        found = self._through(ids, cache, range(start, start + len(ids)), one=True)
+        cache.advance(len(ids))
+        return found
+
+    def _through(
+        self, ids: Sequence[int], cache: KVCache, places: Sequence[int], one: bool
+    ) -> Tensor:
         B, room = len(ids), self._room
         # The kernels write where they are told to.
-        assert len(cache.lengths) == B <= MOST_ROWS and max(cache.lengths) < self.config.block_size
-        lengths = torch.tensor(cache.lengths)
+        assert B <= MOST_ROWS and max(places) < self.config.block_size
+        lengths = torch.tensor(places)
         self._embed(torch.tensor(ids), lengths)
         for layer, keys, values in zip(self._layers, cache.keys, cache.values, strict=True):
-            self._attend(layer, (_at(keys), _at(values)), _at(lengths), B)
+            self._attend(layer, (_at(keys), _at(values)), _at(lengths), B, one)
             self._feed_forward(layer, B)
-        cache.advance(1)
         self._normalize(self._norm, room["x"], room["h"], B)
         return self._memory["h"][:B]
 
@@ -140,7 +156,9 @@ class Step:
         elif self.config.position == "sinusoidal":
             x += self.model.get_buffer("positions")[lengths]
 
-    def _attend(self, layer: Layer, cache: tuple[int, int], lengths: int, B: int) -> None:
+    def _attend(
+        self, layer: Layer, cache: tuple[int, int], lengths: int, B: int, one: bool
+    ) -> None:
         """x = x + attention(norm(x))."""
         room = self._room
         h, q, k, v, y = room["h"], room["q"], room["k"], room["v"], room["y"]
@@ -150,7 +168,7 @@ class Step:
         layer.v.multiply(h, v, B)  # (B, K, D)
         self._kernels.attend(
             q, k, v, *layer.qk_norm, *self._turns, *cache, self.config.norm_eps, lengths,
-            room["scores"], y, B, *self._heads,
+            room["scores"], y, B, *self._heads, int(one),
         )  # fmt: skip
         layer.o.multiply(y, room["x"], B, onto=1)
 

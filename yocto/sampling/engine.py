@@ -11,7 +11,7 @@ from torch import Tensor
 
 from yocto.model.gpt import GPT
 from yocto.model.kv_cache import KVCache
-from yocto.model.linear import MOST_ROWS
+from yocto.model.linear import LEAST_WEIGHTS, MOST_ROWS
 from yocto.model.step import Step
 
 LEAST_SHARE = 4  # texts, that a thread is worth waking for
@@ -42,6 +42,9 @@ class Engine:
         self._held: list[list[int]] = [[] for _ in range(self._rows)]  # the ids that each has read
         fits = self.use_cache and Step.fits(self.model)
         self._steps = [Step(self.model) for _ in range(self._threads if fits else 0)]
+        # For more ids at a time torch's products are quicker, but of small models all else is not.
+        weights = sum(p.numel() for p in self.model.parameters())
+        self._most_ids = self.block_size if weights < LEAST_WEIGHTS else MOST_ROWS
 
     @torch.no_grad()
     def read(self, texts: Sequence[list[int]]) -> Tensor:
@@ -163,7 +166,12 @@ class Engine:
         """Read ids of several rows, from `first` on: (B, T, C). step: which thread's memory to work
         in."""
         rows = self._cache.rows(first, first + len(ids))
-        if self._steps and len(ids[0]) == 1:
+        if self._steps and len(ids) == 1 and len(ids[0]) <= self._most_ids:
+            parts = [ids[0][at : at + MOST_ROWS] for at in range(0, len(ids[0]), MOST_ROWS)]
+            # Copied, as the next part is computed in the same place.
+            found = [self._steps[step].chunk(part, rows).clone() for part in parts]
+            features = torch.cat(found)[None]
+        elif self._steps and len(ids[0]) == 1:
             features = self._steps[step].features([one for (one,) in ids], rows)[:, None]
         else:
             features = self._features(ids, rows)
