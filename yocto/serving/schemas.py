@@ -177,6 +177,8 @@ class ChatBody(Sampling):
     logprobs: bool | None = None
     top_logprobs: Annotated[Whole, Field(ge=0, le=20)] | None = None
     response_format: ResponseFormat | None = None
+    # As vLLM has it: the last message is the beginning of the answer.
+    continue_final_message: bool | None = None
     metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
     store: bool | None = None
     service_tier: Literal["auto", "default"] | None = None
@@ -192,6 +194,11 @@ class ChatBody(Sampling):
             raise ValueError("max_tokens and max_completion_tokens differ: give one of them")
         if self.top_logprobs is not None and not self.logprobs:
             raise ValueError("top_logprobs needs logprobs: true")
+        ends_so = self.messages[-1].role == "assistant" and len(self.messages) > 1
+        if self.continue_final_message and not ends_so:
+            raise ValueError(
+                "continue_final_message needs a last message of the assistant's, and one before it"
+            )
         return self
 
     @property

@@ -93,9 +93,18 @@ class Service:
         self._check_model(body)
         limit = max(1, self.lm.block_size * 2 // 3)  # what a chat is shown, as yocto chat has it
         messages = [_message(role=m.role, text=m.text) for m in body.messages]
+        begun = messages.pop().text if body.continue_final_message else ""
         try:
             template = self.lm.template
+            if ending := next((stop for stop in template.stop if stop in begun), None):
+                raise Refused(
+                    400, f"the last message holds {ending!r}, which ends an answer", "messages"
+                )
             fitted = fit(template, messages, limit)
+            reframing = Reframing(
+                fitted, self.lm.block_size * 3 // 4,
+                self.lm.tokenizer.encode(begun, allowed_special="none"),
+            )  # fmt: skip
         except YoctoError as error:
             raise refusal(error, "messages") from error
         if len(fitted.ids) > limit:
@@ -105,15 +114,27 @@ class Service:
                 f"the model is shown at most {limit} of a conversation",
                 "messages", "context_length_exceeded",
             )  # fmt: skip
-        room = max(1, self.lm.block_size - len(fitted.ids) + 1)
+        ids = self._begun(fitted, reframing)
+        room = max(1, self.lm.block_size - len(ids) + 1)
         name = "max_tokens" if body.max_tokens else "max_completion_tokens"
         most = self._most(body.most_tokens, min(room, self.config.max_tokens), name)
         told = (body.top_logprobs or 0) if body.logprobs else None
         jobs = self._jobs(
-            body, [fitted.ids], body.sampling(most), told, template.stop, template.end_ids,
-            Reframing(fitted, self.lm.block_size * 3 // 4),
-        )  # fmt: skip
-        return Order(jobs, len(fitted.ids), [""] * len(jobs), told, strips=True)
+            body, [ids], body.sampling(most), told, template.stop, template.end_ids, reframing
+        )
+        return Order(jobs, len(ids), [""] * len(jobs), told, strips=not begun)
+
+    def _begun(self, fitted: Fitted, reframing: Reframing) -> list[int]:
+        """What the model goes on from: a conversation, and perhaps an answer's beginning."""
+        ids: list[int] | None = [*fitted.ids, *reframing.begun]
+        if ids and len(ids) <= self.lm.block_size:
+            return ids
+        if (ids := reframing([])) is None:
+            raise Refused(
+                400, f"the last message has {len(reframing.begun)} tokens, too many to go on from",
+                "messages", "context_length_exceeded",
+            )  # fmt: skip
+        return ids
 
     def tokens(self, text: str) -> list[dict[str, object]]:
         """A text's tokens, special ones taken as text."""
@@ -195,15 +216,16 @@ class Service:
 
 class Reframing:
     """What the model is shown of a conversation once an answer has filled its context. size: most
-    ids with the answer so far."""
+    ids with the answer so far. begun: what the answer began with before the model went on."""
 
-    def __init__(self, fitted: Fitted, size: int) -> None:
-        self._fitted, self._size = fitted, size
+    def __init__(self, fitted: Fitted, size: int, begun: list[int]) -> None:
+        self._fitted, self._size, self.begun = fitted, size, begun
 
     def __call__(self, answer: list[int]) -> list[int] | None:
         """As Request has it."""
-        shorter = self._fitted.reframed(answer, self._size)
-        return None if shorter is None else [*shorter.ids, *answer]
+        whole = [*self.begun, *answer]
+        shorter = self._fitted.reframed(whole, self._size)
+        return None if shorter is None else [*shorter.ids, *whole]
 
 
 def _message(role: str, text: str) -> Message:

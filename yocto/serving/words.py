@@ -34,7 +34,7 @@ class Words:
         for at in range(first, last):
             previous = self._previous(text, at)
             found.append({
-                **self._told(previous, text.ids[at], text.logprobs[at]),
+                **self._told(previous, text.ids[at], text.logprobs[at]), "id": text.ids[at],
                 "top_logprobs": [self._told(previous, *other) for other in text.top_logprobs[at]],
             })  # fmt: skip
         return found
