@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from yocto.cli.page import printable
+from yocto.cli.page import NONE, cut_left, printable
 from yocto.cli.render import print_json, write
 from yocto.cli.runs import short
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from yocto.evaluation.tokenizer_comparison import CorpusFigures, TokenizerComparison
     from yocto.evaluation.tokenizer_figures import TokenizerFigures
 
-NONE = "–"  # where there is no figure
 _HEADS = ["", "vocab", "bytes/\ntoken", "chars/\ntoken", "tokens\n/word", "used", "",
           "fall-\nback", "MB/s", "exact"]  # fmt: skip
 
@@ -98,19 +97,9 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         lines = [_cut(line, width) for line in head.split("\n")]
         table.add_column(Text("\n".join(lines)), justify="right", width=width, no_wrap=True)
     for row in rows:
-        table.add_row(Text(_cut_left(row[0], name)), *map(Text, row[1:]))
+        table.add_row(Text(cut_left(row[0], name)), *map(Text, row[1:]))
     console.print(table)
 
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def _cut_left(text: str, width: int) -> str:
-    from rich.cells import cell_len
-
-    if cell_len(text) <= width:
-        return text
-    while cell_len(text) > width - 1:
-        text = text[1:]
-    return f"…{text}"
