@@ -240,3 +240,14 @@ def test_the_picture_is_written(yocto, home: Path, sizes) -> None:
     assert result.exit_code == 0, result.stderr
     assert "-> new/sizes.svg\n" in result.stdout
     assert "bytes per token" in (home / "new/sizes.svg").read_text()
+
+
+def test_trained_tokenizers_of_texts_with_like_names_have_a_folder_each(yocto, home: Path) -> None:
+    (home / "one text").write_text(ONE, encoding="utf-8")
+    (home / "one+text").write_text(TWO, encoding="utf-8")
+    found = told(yocto, "--train-sizes", "300", "--text-path", "one text", "--text-path",
+                 "one+text", "--out-dir", "made")  # fmt: skip
+    assert found["saved"] == {"one text 300": "made/one-text-300",
+                              "one+text 300": "made/one-text-300-"}  # fmt: skip
+    first, second = (load_tokenizer(folder) for folder in found["saved"].values())
+    assert first.sha256 != second.sha256

@@ -249,6 +249,10 @@ def test_the_ending_and_the_format_say_which_files(yocto, here, typed, files) ->
         (["--out-path", "folder.html"], "folder.html is a folder"),
         (["--temperature", "hot"], "temperature is 'hot', but it takes numbers from 0 to 100"),
         (["nobody"], "there is no run 'nobody'"),
+        (
+            ["--no-samples", "--prompt", "x", "--seed", "1337"],
+            "prompt and seed can't have an effect without samples",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_written(yocto, here, typed, told) -> None:

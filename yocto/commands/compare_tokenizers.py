@@ -108,10 +108,11 @@ def _train(
 
 def _save(trained: Sequence[Candidate], out_dir: str | None) -> dict[str, str]:
     """Each tokenizer in a folder of its own; name -> folder."""
-    saved = {}
+    saved: dict[str, str] = {}
     for candidate in trained if out_dir is not None else ():
         name = re.sub(r"[^\w.-]+", "-", candidate.name)
-        folder = Path(out_dir or "") / name
+        while str(folder := Path(out_dir or "") / name) in saved.values():
+            name += "-"  # two texts whose names differ in signs that folders don't have
         candidate.tokenizer.save(folder)
         saved[candidate.name] = str(folder)
     return saved
