@@ -251,3 +251,13 @@ def test_trained_tokenizers_of_texts_with_like_names_have_a_folder_each(yocto, h
                               "one+text 300": "made/one-text-300-"}  # fmt: skip
     first, second = (load_tokenizer(folder) for folder in found["saved"].values())
     assert first.sha256 != second.sha256
+
+
+def test_a_long_name_of_a_text_keeps_its_end_within_the_line(yocto, home: Path) -> None:
+    name = "l" * 90 + "end.txt"
+    (home / name).write_text(ONE, encoding="utf-8")
+    result = yocto("compare-tokenizers", "--train-sizes", "280", "--text-path", name)
+    assert result.exit_code == 0, result.stderr
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "lend.txt, the last tenth\n" in result.stdout
+    assert "lend.txt, the last tenth: bytes per token, trained on\n" in result.stdout

@@ -43,7 +43,14 @@ def render_comparison(result: TokenizerComparison, as_json: bool) -> None:
 def _title(corpus: CorpusFigures) -> str:
     part = "" if corpus.part == "all" else f", the {corpus.part}"
     counts = f"{corpus.bytes:,} bytes, {corpus.characters:,} characters, {corpus.words:,} words"
-    return f"{printable(corpus.name)}{part}\n{counts}\n"
+    return f"{_shown(corpus, part)}\n{counts}\n"
+
+
+def _shown(corpus: CorpusFigures, words: str) -> str:
+    """A text's name with words behind it, in one line."""
+    from rich.console import Console
+
+    return cut_left(printable(corpus.name), max(8, Console().width - len(words))) + words
 
 
 def _cells(row: TokenizerFigures) -> list[str]:
@@ -64,7 +71,8 @@ def _cells(row: TokenizerFigures) -> list[str]:
 def _write_sizes(result: TokenizerComparison, corpus: CorpusFigures) -> None:
     """Bytes per token: sizes down, the texts that were learnt from across."""
     domains = [other.name for other in result.corpora]
-    write(f"\n{printable(corpus.name)}, the {corpus.part}: bytes per token, trained on\n\n")
+    head = _shown(corpus, f", the {corpus.part}: bytes per token, trained on")
+    write(f"\n{head}\n\n")
     found = {(row.wanted, row.trained_on): row for row in corpus.tokenizers}
     rows = []
     for size in result.sizes:
