@@ -158,12 +158,6 @@ class ReportConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.temperatures()  # raises where one is none
-        of_samples = ("prompt", "temperature", "max_new_tokens", "seed", "device")
-        if given := [name for name in of_samples if name in self.given and not self.samples]:
-            raise ConfigError(
-                f"{' and '.join(given)} can't have an effect without samples",
-                "Leave out --no-samples, or what goes with them.",
-            )
 
     def temperatures(self) -> list[float]:
         """The temperatures as numbers, each once. Raises ConfigError, which names the wrong one."""
