@@ -250,9 +250,13 @@ def test_help_shows_the_examples(yocto, command: str, flag: str) -> None:
 @pytest.mark.parametrize(
     "example", [example for command in app_module.COMMANDS for example in command.examples]
 )
-def test_the_examples_parse(yocto, monkeypatch: pytest.MonkeyPatch, example: str) -> None:
+def test_the_examples_parse(
+    yocto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, example: str
+) -> None:
     import shlex
 
+    monkeypatch.chdir(tmp_path)
+    Path("study.yaml").write_text("points: 5\n")  # what --config reads
     ran = []
 
     def execute(command: Any, common: Any, flags: Any) -> int:

@@ -240,3 +240,24 @@ def test_the_picture_is_written(yocto, home: Path, sizes) -> None:
     assert result.exit_code == 0, result.stderr
     assert "-> new/sizes.svg\n" in result.stdout
     assert "bytes per token" in (home / "new/sizes.svg").read_text()
+
+
+def test_trained_tokenizers_of_texts_with_like_names_have_a_folder_each(yocto, home: Path) -> None:
+    (home / "one text").write_text(ONE, encoding="utf-8")
+    (home / "one+text").write_text(TWO, encoding="utf-8")
+    found = told(yocto, "--train-sizes", "300", "--text-path", "one text", "--text-path",
+                 "one+text", "--out-dir", "made")  # fmt: skip
+    assert found["saved"] == {"one text 300": "made/one-text-300",
+                              "one+text 300": "made/one-text-300-"}  # fmt: skip
+    first, second = (load_tokenizer(folder) for folder in found["saved"].values())
+    assert first.sha256 != second.sha256
+
+
+def test_a_long_name_of_a_text_keeps_its_end_within_the_line(yocto, home: Path) -> None:
+    name = "l" * 90 + "end.txt"
+    (home / name).write_text(ONE, encoding="utf-8")
+    result = yocto("compare-tokenizers", "--train-sizes", "280", "--text-path", name)
+    assert result.exit_code == 0, result.stderr
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "lend.txt, the last tenth\n" in result.stdout
+    assert "lend.txt, the last tenth: bytes per token, trained on\n" in result.stdout

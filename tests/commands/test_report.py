@@ -249,6 +249,10 @@ def test_the_ending_and_the_format_say_which_files(yocto, here, typed, files) ->
         (["--out-path", "folder.html"], "folder.html is a folder"),
         (["--temperature", "hot"], "temperature is 'hot', but it takes numbers from 0 to 100"),
         (["nobody"], "there is no run 'nobody'"),
+        (
+            ["--no-samples", "--prompt", "x", "--seed", "1337"],
+            "prompt and seed can't have an effect without samples",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_written(yocto, here, typed, told) -> None:
@@ -258,3 +262,11 @@ def test_a_mistake_is_told_before_anything_is_written(yocto, here, typed, told) 
     assert result.exit_code in (1, 2)
     assert told in " ".join(result.stderr.split())
     assert not list(here.glob("*.md"))
+
+
+def test_what_to_type_next_finds_the_run_where_it_lies(yocto, here) -> None:
+    make_run(here / "runs" / "a b", [training(10)])
+    result = yocto("report", "--ckpt-dir", here / "runs", "--no-samples", "--format", "html")
+    assert result.exit_code == 0, result.stderr
+    page = (here / "report.html").read_text(encoding="utf-8")
+    assert "yocto eval --ckpt &#x27;a b&#x27; --ckpt-dir runs measures texts" in page

@@ -382,8 +382,10 @@ def test_the_table_fits_and_has_the_figures_of_each_domain(finished, yocto) -> N
     assert lines[1].split()[-1] == f"{end.bits_per_byte.value:.4f}"
     low, high = end.tasks["hellaswag"].interval
     (row,) = (line for line in lines if line.startswith("hellaswag  rivers"))
-    assert f"{100 * low:.1f} – {100 * high:.1f}" in row
-    assert max(len(line) for line in lines if "curves ->" not in line) <= 80
+    assert f"{100 * low:.1f}–{100 * high:.1f}" in row
+    tables = lines[: lines.index(study.summary()[0])]  # below them there are paths
+    assert len(tables) > 6
+    assert max(map(len, tables)) <= 80
     assert f"curves -> {study.picture}" in result.stdout
     assert Path(str(study.picture)).read_bytes()[:4] == b"\x89PNG"
 

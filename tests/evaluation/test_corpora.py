@@ -12,7 +12,7 @@ from tiny import make_text
 from yocto.dataset import text as text_module
 from yocto.dataset.documents import Piece, Place, open_texts
 from yocto.errors import DataError
-from yocto.evaluation.corpora import Corpus, between, corpus_names, count_text
+from yocto.evaluation.corpora import Corpus, between, corpus_names, count_corpus
 from yocto.utils.progress import SilentProgress
 
 
@@ -56,7 +56,7 @@ def corpus(folder: Path, content: str, **where: int) -> Corpus:
 def test_a_text_that_is_read_in_parts_has_the_counts_of_the_whole(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(text_module, "PART", 100)
     text = make_text(300) + " \t wide space\x1c\x85mark's end"
-    found = count_text(corpus(tmp_path, text), SilentProgress())
+    found = count_corpus(corpus(tmp_path, text), SilentProgress())
     assert found.bytes == len(text.encode())
     assert found.characters == len(text)
     assert found.words == len(text.split())
@@ -65,21 +65,21 @@ def test_a_text_that_is_read_in_parts_has_the_counts_of_the_whole(tmp_path, monk
 
 def test_documents_are_counted_and_their_separators_are_no_text(tmp_path) -> None:
     text = "one two\n<|endoftext|>\nthree <|endoftext|> four\n<|endoftext|>\n \n<|endoftext|>\nfive"
-    found = count_text(corpus(tmp_path, text), SilentProgress())
+    found = count_corpus(corpus(tmp_path, text), SilentProgress())
     assert (found.documents, found.words) == (3, 6)
     assert found.characters == len("one two\nthree <|endoftext|> four\nfive")
 
 
 def test_a_part_of_a_text_is_counted_alone(tmp_path) -> None:
     text = make_text(30)
-    found = count_text(corpus(tmp_path, text, begin=100), SilentProgress())
+    found = count_corpus(corpus(tmp_path, text, begin=100), SilentProgress())
     assert found.words == len(text[100:].split())
     assert found.characters == len(text) - 100
 
 
 def test_a_part_with_nothing_in_it_is_an_error(tmp_path) -> None:
     with pytest.raises(DataError, match=r"text\.txt holds no text to measure on"):
-        count_text(corpus(tmp_path, "abc", begin=3), SilentProgress())
+        count_corpus(corpus(tmp_path, "abc", begin=3), SilentProgress())
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from yocto.dataset import text as text_module
 from yocto.dataset.documents import open_texts
 from yocto.evaluation import corpora
 from yocto.evaluation import tokenizer_figures as figures_module
-from yocto.evaluation.corpora import Corpus, count_text
+from yocto.evaluation.corpora import Corpus, count_corpus
 from yocto.evaluation.tokenizer_figures import Candidate, TokenizerFigures, measure
 from yocto.tokenizer.adapters import adapt_tokenizer
 from yocto.tokenizer.base import BaseTokenizer
@@ -57,7 +57,7 @@ def figures(
     """What is measured of a text without separators."""
     (folder / "text.txt").write_bytes(text.encode())
     corpus = Corpus("text.txt", open_texts([folder / "text.txt"]))
-    counts = count_text(corpus, SilentProgress())
+    counts = count_corpus(corpus, SilentProgress())
     made = [Candidate(name, tokenizer) for name, tokenizer in candidates.items()]
     return measure(made, corpus, counts, SilentProgress())
 

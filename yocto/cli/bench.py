@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from yocto.cli.page import NONE
 from yocto.cli.render import print_json, write
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from yocto.bench.tokenizer_training import TrainRow
     from yocto.bench.training import TrainBench
     from yocto.bench.training_speed import SpeedRow
-
-NONE = "–"  # where there is no figure
 
 
 def render_tokenizer(result: TokenizerBench, as_json: bool) -> None:

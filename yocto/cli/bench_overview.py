@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from yocto.cli.page import NONE
 from yocto.cli.render import print_json, write
 
 if TYPE_CHECKING:
     from yocto.bench.overview import Overview
-
-NONE = "–"  # where there is no other
 
 
 def render_overview(result: Overview, as_json: bool) -> None:
@@ -32,7 +31,7 @@ def render_overview(result: Overview, as_json: bool) -> None:
     write(f"{result.text_bytes / 1e6:.2f} MB of text, {result.date}\n\n")
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
     table.add_column("", overflow="fold")
-    for head in ("yocto", "", "best other", "", "ratio"):
+    for head in ("yocto", "", "quickest other", "", "ratio"):
         right = head in ("yocto", "ratio") or not head
         table.add_column(head, justify="right" if right else "left", no_wrap=not head)
     for row in result.rows:
@@ -41,7 +40,7 @@ def render_overview(result: Overview, as_json: bool) -> None:
         cells = (row.what, figure(row.ours), row.unit, row.peer or NONE, theirs, ratio)
         table.add_row(*map(Text, cells))
     Console(highlight=False).print(table)
-    write("\nratio: how many times as quick as the best other yocto is, in the same rounds\n")
+    write("\nratio: how many times as quick as the quickest other yocto is, in the same rounds\n")
     for line in result.reasons:
         write(f"{line}\n")
     if result.out_path is not None:

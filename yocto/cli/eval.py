@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from yocto.cli.page import Page, printable
+from yocto.cli.page import NONE, Page, cut_left, printable
 from yocto.cli.render import print_json, write
 from yocto.utils.text import duration
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from yocto.evaluation.result import Evaluation, TaskScore, TextScore
 
 _MOST = 4  # tasks that are told in full; more are a table
-NONE = "–"
 
 
 def render_evaluation(result: Evaluation, as_json: bool) -> None:
@@ -50,10 +49,10 @@ def _tell_text(page: Page, text: TextScore) -> None:
 
 def _tell_task(page: Page, task: TaskScore) -> None:
     page.title(f"{task.name}: {printable(task.file)}")
-    page.fact("accuracy", f"{task.accuracy:.1%}, 95 % interval {_between(task.interval)}")
+    page.fact("accuracy", f"{task.accuracy:.1%}, 95 % interval {between(task.interval)}")
     if task.normalised_accuracy is not None and task.normalised_interval is not None:
-        interval = _between(task.normalised_interval)
-        page.fact("by length", f"{task.normalised_accuracy:.1%}, 95 % interval {interval}")
+        interval = between(task.normalised_interval)
+        page.fact("by the byte", f"{task.normalised_accuracy:.1%}, 95 % interval {interval}")
     if task.perplexity is not None:
         page.fact("perplexity", f"{task.perplexity:,.2f} per token of the last words")
     rows = [f"{task.rows:,}"]
@@ -66,21 +65,34 @@ def _tell_task(page: Page, task: TaskScore) -> None:
 
 
 def _tell_table(page: Page, tasks: list[TaskScore]) -> None:
-    """A line for each task. By length: of choices compared by the byte."""
+    """A line for each task. What is told of none has no column, so that there is room for names; of
+    these the end counts."""
     page.title("tasks")
-    heads = ["accuracy", "95 % interval", "by length", "rows", "bad", "trimmed", "task"]
-    page.table(heads, [_cells(task) for task in tasks])
+    rows = [_cells(task) for task in tasks]
+    heads = [head for head in rows[0] if any(row[head] not in (NONE, "0") for row in rows)]
+    widths = [max(len(head), *(len(row[head]) for row in rows)) for head in heads]
+    room = max(8, page.width - 2 - sum(width + 2 for width in widths))
+    lines = [
+        [*(row[head] for head in heads), cut_left(printable(task.file), room)]
+        for row, task in zip(rows, tasks, strict=True)
+    ]
+    page.table([*heads, "task"], lines)
 
 
-def _cells(task: TaskScore) -> list[str]:
-    normalised = task.normalised_accuracy
-    return [
-        f"{task.accuracy:.1%}", _between(task.interval),
-        NONE if normalised is None else f"{normalised:.1%}", f"{task.rows:,}",
-        f"{task.bad_rows:,}", f"{task.trimmed:,}", printable(task.file),
-    ]  # fmt: skip
+def _cells(task: TaskScore) -> dict[str, str]:
+    """A task's figures: head -> text."""
+    by_byte = task.normalised_accuracy
+    return {
+        "accuracy": f"{task.accuracy:.1%}",
+        "95 % interval": between(task.interval),
+        "by the byte": NONE if by_byte is None else f"{by_byte:.1%}",
+        "rows": f"{task.rows:,}",
+        "bad": f"{task.bad_rows:,}",
+        "trimmed": f"{task.trimmed:,}",
+    }
 
 
-def _between(interval: list[float]) -> str:
+def between(interval: list[float]) -> str:
+    """An interval of shares, in percent: 41.2–45.6."""
     low, high = interval
     return f"{100 * low:.1f}–{100 * high:.1f}"

@@ -8,6 +8,7 @@ from yocto.utils.text import escaped
 
 _LABEL = 12  # columns of a label, with the space behind it
 _WIDEST = 100  # columns; longer lines are hard to read
+NONE = "–"  # where there is no figure
 
 
 class Page:
@@ -60,6 +61,17 @@ class Page:
         if cell_len(line) <= self.width:
             return line.rstrip()
         return chop_cells(line, self.width - 1)[0] + "…"
+
+
+def cut_left(text: str, width: int) -> str:
+    """What a column has room for: of a path or a name the end counts."""
+    from rich.cells import cell_len
+
+    if cell_len(text) <= width:
+        return text
+    while cell_len(text) > width - 1:
+        text = text[1:]
+    return f"…{text}"
 
 
 def printable(text: str) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from yocto.cli.page import printable
+from yocto.cli.page import NONE, printable
 from yocto.cli.render import print_json, render_result, write
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from yocto.training.comparison import Comparison, Section
     from yocto.training.history import RunFacts, StepFacts
 
-NONE = "–"  # where there is no figure
 _GAP = 2  # columns between two cells
 _NAME = 10  # columns that a run's name keeps, however narrow the terminal is
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from yocto.cli.page import printable
+from yocto.cli.eval import between
+from yocto.cli.page import NONE, printable
 from yocto.cli.render import print_json, write
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from yocto.commands.study_tokenizers import DomainResult, Study
     from yocto.evaluation.study import Mean
-
-_NONE = "–"  # where there is no figure yet
 
 
 def render_study(result: Study, as_json: bool) -> None:
@@ -54,7 +53,7 @@ def _table(rows: list[dict[str, str]], left: tuple[str, ...]) -> Table:
         table.add_column(Text(head), justify="left" if is_left else "right", no_wrap=not is_left,
                          overflow="fold")  # fmt: skip
     for row in rows:
-        table.add_row(*(Text(row.get(head, _NONE)) for head in heads))
+        table.add_row(*(Text(row.get(head, NONE)) for head in heads))
     return table
 
 
@@ -81,12 +80,12 @@ def _task_cells(domain: DomainResult) -> list[dict[str, str]]:
     for name, task in domain.curve[-1].tasks.items() if domain.curve else ():
         row = {
             "task": printable(name), "domain": printable(domain.domain),
-            "accuracy": _percent(task.accuracy), "95 % interval": _between(task.interval),
+            "accuracy": _percent(task.accuracy), "95 % interval": between(task.interval),
         }  # fmt: skip
         if task.normalised_accuracy is not None:
-            row["by length"] = _percent(task.normalised_accuracy)
+            row["by the byte"] = _percent(task.normalised_accuracy)
         if task.normalised_interval is not None:
-            row["its interval"] = _between(task.normalised_interval)
+            row["its interval"] = between(task.normalised_interval)
         rows.append(row)
     return rows
 
@@ -96,9 +95,4 @@ def _spread(mean: Mean, digits: str, scale: float = 1.0) -> str:
 
 
 def _percent(mean: Mean) -> str:
-    return f"{100 * mean.value:.1f}{_spread(mean, '.1f', 100.0)} %"
-
-
-def _between(interval: list[float]) -> str:
-    low, high = interval
-    return f"{100 * low:.1f} – {100 * high:.1f}"
+    return f"{mean.value:.1%}{_spread(mean, '.1f', 100.0)}"

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from yocto.cli.page import printable
+from yocto.cli.page import NONE, cut_left, printable
 from yocto.cli.render import print_json, write
 from yocto.cli.runs import short
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from yocto.evaluation.tokenizer_comparison import CorpusFigures, TokenizerComparison
     from yocto.evaluation.tokenizer_figures import TokenizerFigures
 
-NONE = "–"  # where there is no figure
 _HEADS = ["", "vocab", "bytes/\ntoken", "chars/\ntoken", "tokens\n/word", "used", "",
           "fall-\nback", "MB/s", "exact"]  # fmt: skip
 
@@ -44,7 +43,14 @@ def render_comparison(result: TokenizerComparison, as_json: bool) -> None:
 def _title(corpus: CorpusFigures) -> str:
     part = "" if corpus.part == "all" else f", the {corpus.part}"
     counts = f"{corpus.bytes:,} bytes, {corpus.characters:,} characters, {corpus.words:,} words"
-    return f"{printable(corpus.name)}{part}\n{counts}\n"
+    return f"{_shown(corpus, part)}\n{counts}\n"
+
+
+def _shown(corpus: CorpusFigures, words: str) -> str:
+    """A text's name with words behind it, in one line."""
+    from rich.console import Console
+
+    return cut_left(printable(corpus.name), max(8, Console().width - len(words))) + words
 
 
 def _cells(row: TokenizerFigures) -> list[str]:
@@ -65,7 +71,8 @@ def _cells(row: TokenizerFigures) -> list[str]:
 def _write_sizes(result: TokenizerComparison, corpus: CorpusFigures) -> None:
     """Bytes per token: sizes down, the texts that were learnt from across."""
     domains = [other.name for other in result.corpora]
-    write(f"\n{printable(corpus.name)}, the {corpus.part}: bytes per token, trained on\n\n")
+    head = _shown(corpus, f", the {corpus.part}: bytes per token, trained on")
+    write(f"\n{head}\n\n")
     found = {(row.wanted, row.trained_on): row for row in corpus.tokenizers}
     rows = []
     for size in result.sizes:
@@ -98,19 +105,9 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         lines = [_cut(line, width) for line in head.split("\n")]
         table.add_column(Text("\n".join(lines)), justify="right", width=width, no_wrap=True)
     for row in rows:
-        table.add_row(Text(_cut_left(row[0], name)), *map(Text, row[1:]))
+        table.add_row(Text(cut_left(row[0], name)), *map(Text, row[1:]))
     console.print(table)
 
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def _cut_left(text: str, width: int) -> str:
-    from rich.cells import cell_len
-
-    if cell_len(text) <= width:
-        return text
-    while cell_len(text) > width - 1:
-        text = text[1:]
-    return f"…{text}"

@@ -11,7 +11,7 @@ from yocto.commands.data import read_twice
 from yocto.config import CompareTokenizersConfig
 from yocto.dataset.documents import open_texts
 from yocto.errors import ConfigError, TokenizerError
-from yocto.evaluation.corpora import Corpus, corpus_names, count_text
+from yocto.evaluation.corpora import Corpus, corpus_names, count_corpus
 from yocto.evaluation.domains import Unfilled, split_corpus, train_sizes
 from yocto.evaluation.tokenizer_comparison import CorpusFigures, TokenizerComparison
 from yocto.evaluation.tokenizer_figures import Candidate, measure
@@ -38,13 +38,13 @@ def run(config: CompareTokenizersConfig, progress: Progress) -> TokenizerCompari
     unfilled: list[Unfilled] = []
     with ExitStack() as held:
         corpora = _open_texts(config, held)
-        counts = [count_text(corpus, progress) for corpus in corpora]
+        counts = [count_corpus(corpus, progress) for corpus in corpora]
         trained: list[Candidate] = []
         if sizes:
             halves = [split_corpus(corpus, n) for corpus, n in zip(corpora, counts, strict=True)]
             trained, unfilled = _train([first for first, _ in halves], config, progress)
             corpora = [rest for _, rest in halves]
-            counts = [count_text(corpus, progress) for corpus in corpora]
+            counts = [count_corpus(corpus, progress) for corpus in corpora]
         saved = _save(trained, config.out_dir)
         candidates = [*named, *trained]
         measured = [
@@ -108,10 +108,11 @@ def _train(
 
 def _save(trained: Sequence[Candidate], out_dir: str | None) -> dict[str, str]:
     """Each tokenizer in a folder of its own; name -> folder."""
-    saved = {}
+    saved: dict[str, str] = {}
     for candidate in trained if out_dir is not None else ():
         name = re.sub(r"[^\w.-]+", "-", candidate.name)
-        folder = Path(out_dir or "") / name
+        while str(folder := Path(out_dir or "") / name) in saved.values():
+            name += "-"  # two texts whose names differ in signs that folders don't have
         candidate.tokenizer.save(folder)
         saved[candidate.name] = str(folder)
     return saved

@@ -58,8 +58,6 @@ def run(config: EvalConfig, progress: Progress) -> Evaluated:
         for text in texts
     ]
     task_scores, rows = _score_tasks(scorer, tasks, progress)
-    if config.rows_path is not None:
-        _write_rows(Path(config.rows_path), rows)
     folder = path.resolve().parent
     made = Evaluated(
         run=folder.name,
@@ -72,6 +70,8 @@ def run(config: EvalConfig, progress: Progress) -> Evaluated:
     )
     if config.save:
         _save(folder, made, progress)
+    if config.rows_path is not None:  # at last: where it can't be written the rest is noted
+        _write_rows(Path(config.rows_path), rows)
     return made
 
 

@@ -17,6 +17,7 @@ from yocto.utils.files import making, write_text
 from yocto.utils.progress import Progress
 
 _HTML, _MARKDOWN = (".html", ".htm"), (".md", ".markdown")
+_OF_SAMPLES = ("prompt", "temperature", "max_new_tokens", "seed", "device")
 _LOOKED_AT = 4096  # bytes in which a report says that it is one
 
 
@@ -37,6 +38,12 @@ class Reported:
 
 def run(config: ReportConfig, progress: Progress) -> Reported:
     """Report on the runs that are named, or on the newest that was trained."""
+    given = [name for name in _OF_SAMPLES if name in config.given]
+    if given and not config.samples:
+        raise ConfigError(
+            f"{' and '.join(given)} can't have an effect without samples",
+            "Leave out --no-samples, or what goes with them.",
+        )
     paths = _paths(config)
     for path in paths:
         _check_free(path, config.overwrite)

@@ -27,6 +27,7 @@ from yocto.dataset.statistics import IdStatistics, count_file
 from yocto.dataset.tokens import META_FILE, map_file, read_meta
 from yocto.dataset.work import is_under_way
 from yocto.errors import ConfigError, DataError, RunError
+from yocto.evaluation.corpora import corpus_names
 from yocto.evaluation.result import Evaluation, TaskScore
 from yocto.evaluation.study import StudyModel, StudyPoint, StudyTokenizer, TaskFigure
 from yocto.evaluation.study_record import Record
@@ -247,17 +248,17 @@ class Stages:
 
 def _figures_of(specs: Sequence[str], scores: Sequence[TaskScore]) -> dict[str, TaskFigure]:
     """The figures of each task, a folder's as one, by names of their own: that of the file too,
-    where several are of a kind."""
+    with as much of its path as it takes, where several are of a kind."""
     folders = {task.path for task in map(find_task, specs) if task.is_folder}
     summed = [score for score in scores if score.file in folders]
     alone = [score for score in scores
              if not any(Path(s.file) in Path(score.file).parents for s in summed)]  # fmt: skip
     kinds = Counter(score.name for score in alone)
+    names = corpus_names([str(Path(score.file).with_suffix("")) for score in alone])
     return {
-        score.name if kinds[score.name] == 1 else f"{score.name} {Path(score.file).stem}":
-            _figure(score)
-        for score in alone
-    }  # fmt: skip
+        score.name if kinds[score.name] == 1 else f"{score.name} {name}": _figure(score)
+        for score, name in zip(alone, names, strict=True)
+    }
 
 
 def _figure(score: TaskScore) -> TaskFigure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,11 +82,11 @@ class Study:
             lines.append(f"curves -> {self.picture}")
         elif self.missing is not None:
             lines.append(f"for a picture of the curves: {self.missing}, then the same command")
-        run = best.runs[0]
+        run = shlex.quote(str(Path(self.out_dir) / "checkpoints" / best.runs[0]))
         return [
             *lines,
             f"all figures -> {Path(self.out_dir) / RESULTS}",
-            f"next: yocto sample --ckpt {Path(self.out_dir) / 'checkpoints' / run}",
+            f"next: yocto sample --ckpt {run}",
         ]
 
 

@@ -47,11 +47,13 @@ class StudyTokenizersConfig(TextConfig):
         (), "NAME=FILE or FILE, a task to answer, as yocto eval takes it; repeat it for several.",
         default_text="none",
     )  # fmt: skip
-    limit: int | None = knob(None, "Most rows of each task.", low=1, high=10**9, default_text="all")
-    skip_bad: bool = knob(False, "Pass over rows of a task that are not as its format has them.")
+    limit: int | None = knob(
+        None, "Rows of each task's file.", low=1, high=1 << 40, default_text="all"
+    )
+    skip_bad: bool = knob(False, "Pass over rows that are damaged, and count them.")
     stride: int | None = knob(
-        None, "Tokens between the windows that text is measured in.", low=1, high=1 << 20,
-        default_text="block_size",
+        None, "Tokens from the start of a window of text to that of the next one.",
+        low=1, high=1 << 20, default_text="block_size",
     )  # fmt: skip
     kind: Literal["byte-bpe", "char-bpe"] = knob(
         "byte-bpe", "Tokens of bytes, or of characters, with bytes for those that are not known."

@@ -82,7 +82,7 @@ def batches(parts: Iterable[Part]) -> Iterator[list[Part]]:
         yield batch
 
 
-def count_text(corpus: Corpus, progress: Progress) -> TextCounts:
+def count_corpus(corpus: Corpus, progress: Progress) -> TextCounts:
     """Read a corpus to its end. Cuts lie before white space here, so no word is cut in two."""
     size = characters = words = documents = 0
     description = f"reading {corpus.name}"

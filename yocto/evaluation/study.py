@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class TaskFigure:
     """How a model did in a task. interval: of 95 % (Wilson's), [low, high]. normalised_…: by the
-    length of the endings, where the task has several."""
+    byte of the endings, where the task has several."""
 
     accuracy: float
     interval: list[float]
@@ -93,7 +93,7 @@ class Mean:
 @dataclass(frozen=True)
 class TaskMean:
     """A task's accuracy, the mean of several models. interval: of 95 %, the mean of theirs: what
-    the number of rows leaves open, as the spread tells what seeds do. normalised_…: by the length
+    the number of rows leaves open, as the spread tells what seeds do. normalised_…: by the byte
     of the endings, where the task has several."""
 
     accuracy: Mean

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Sequence
 
 from yocto.evaluation.result import Evaluation, TaskScore, TextScore
@@ -19,7 +18,7 @@ from yocto.report.blocks import (
     Words,
 )
 from yocto.report.grid import NONE, Row, best_of, count, fixed, percent
-from yocto.report.reproduce import sample_command
+from yocto.report.reproduce import chosen, sample_command
 from yocto.report.series import curves_of, thinned
 from yocto.report.source import Source
 from yocto.training.history import StepFacts, evaluations
@@ -85,10 +84,10 @@ def evaluation(sources: Sequence[Source]) -> Section:
         )
         blocks.append(Words("Behind an accuracy stands its 95 % interval."))
     if not blocks:
-        name = shlex.quote(sources[0].history.run.name)
+        run = " ".join(chosen(sources[0]))
         blocks.append(Words(
-            f"None has been noted so far. yocto eval --ckpt {name} measures texts and tasks; the "
-            f"next report tells of it."
+            f"None has been noted so far. yocto eval {run} measures texts and tasks; the next "
+            f"report tells of it."
         ))  # fmt: skip
     return Section("Evaluation", blocks)
 

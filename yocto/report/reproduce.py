@@ -114,16 +114,20 @@ def _named(source: Source) -> list[str]:
     return [*flag("run_name", run.name), *place]
 
 
+def chosen(source: Source) -> list[str]:
+    """The run as other commands take it: --ckpt, and its folder where that is not the usual one."""
+    return ["--ckpt", *_named(source)[1:]]
+
+
 def sample_command(source: Source) -> str | None:
     """What writes the first of the run's samples that was drawn again; None where none was."""
     found = [one for one in source.written if not one.question]
     if not found:
         return None
     one = max(found, key=lambda one: one.temperature)
-    named = " ".join(_named(source)).replace("--run-name", "--ckpt", 1)
     prompt = flag("prompt", one.prompt) if one.prompt else []
     return _line(
-        "yocto sample", [named], prompt, flag("temperature", f"{one.temperature:g}"),
+        "yocto sample", chosen(source), prompt, flag("temperature", f"{one.temperature:g}"),
         flag("max_new_tokens", one.most), flag("seed", one.seed),
     )  # fmt: skip
 
