@@ -108,10 +108,13 @@ def _train(
 
 def _save(trained: Sequence[Candidate], out_dir: str | None) -> dict[str, str]:
     """Each tokenizer in a folder of its own; name -> folder."""
-    saved = {}
+    saved: dict[str, str] = {}
     for candidate in trained if out_dir is not None else ():
         name = re.sub(r"[^\w.-]+", "-", candidate.name)
-        folder = Path(out_dir or "") / name
+        folder, number = Path(out_dir or "") / name, 1
+        while str(folder) in saved.values():  # names that differ may be spelt alike here
+            number += 1
+            folder = Path(out_dir or "") / f"{name}-{number}"
         candidate.tokenizer.save(folder)
         saved[candidate.name] = str(folder)
     return saved
