@@ -53,6 +53,15 @@ def test_each_text_has_a_table_that_fits_80_columns(yocto, home: Path) -> None:
     assert "no" in tables[0].split("must/be/cut")[1].splitlines()[0]
 
 
+def test_a_narrow_terminal_and_a_text_of_one_word_are_minded(yocto, home: Path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    (home / "word.txt").write_text("courage")
+    result = yocto("compare-tokenizers", "data/token", "--text-path", "word.txt")
+    assert "7 bytes, 7 characters, 1 word\n" in result.stdout
+    assert "as it was" in result.stdout
+    assert all(len(line) <= 60 for line in result.stdout.splitlines())
+
+
 def test_json_has_every_figure_of_every_tokenizer_and_text(yocto) -> None:
     found = told(yocto, "data/token", "--text-path", "one.txt", "--text-path", "two.md")
     assert [corpus["name"] for corpus in found["corpora"]] == ["one.txt", "two.md"]
@@ -179,6 +188,18 @@ def test_sizes_learn_from_nine_tenths_and_all_are_measured_on_the_rest(yocto, ki
         for name, tokenizer in [*trained.items(), ("data/token", load_tokenizer("data/token"))]:
             assert rows[name]["tokens"] == len(tokenizer.encode(rest, "none"))
             assert rows[name]["trained_on"] == (None if "/" in name else name.split()[0])
+
+
+def test_texts_whose_names_are_spelt_alike_as_folders_keep_tokenizers_of_their_own(
+    yocto, home: Path
+) -> None:
+    (home / "a b.txt").write_text(ONE)
+    (home / "a-b.txt").write_text(TWO)
+    found = told(yocto, "--train-sizes", "280", "--out-dir", "kept", "--text-path", "a b.txt",
+                 "--text-path", "a-b.txt")  # fmt: skip
+    one, other = (load_tokenizer(folder) for folder in found["saved"].values())
+    assert one.sha256 == BPETrainer(vocab_size=280).train(ONE[: len(ONE) * 9 // 10]).sha256
+    assert one.sha256 != other.sha256
 
 
 def test_a_table_of_sizes_and_domains_follows(yocto) -> None:

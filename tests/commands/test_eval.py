@@ -157,6 +157,23 @@ def test_a_bad_row_is_named_by_file_and_line_before_anything_is_scored(copy, yoc
     assert "line 3 in h.jsonl" in result.stderr
 
 
+def test_of_many_bad_rows_all_are_named_by_file_and_line(copy, yocto):
+    write_rows(copy.root / "a.jsonl", [*[{**GOOD, "label": 9}] * 12, GOOD])
+    write_rows(copy.root / "b.jsonl", [GOOD, "{", GOOD, *["[]"] * 3])
+    tasks = ["--task", "a.jsonl", "--task", "b.jsonl"]
+    result = yocto("eval", *tasks)
+    assert result.exit_code == 1
+    assert "16 of 19 rows are bad: line 1 in a.jsonl: 'label' is 9" in result.stderr
+    assert "line 10 in a.jsonl: " in result.stderr
+    assert (
+        "; 2 more in a.jsonl: lines 11 to 12; 4 more in b.jsonl: lines 2, 4 to 6" in result.stderr
+    )
+    result = yocto("eval", *tasks, "--skip-bad", "--json")
+    assert [task["bad_rows"] for task in told(result)["tasks"]] == [12, 4]
+    assert "passed over 12 bad rows of a.jsonl" in result.stderr
+    assert "passed over 4 bad rows of b.jsonl: line 2 in b.jsonl" in result.stderr
+
+
 def test_a_character_that_a_char_model_lacks_makes_a_row_bad(char_project, tmp_path, yocto):
     file = write_rows(tmp_path / "h.jsonl", [GOOD, {**GOOD, "ctx": "日本"}])
     result = yocto("eval", "--ckpt", char_project.run, "--task", file, "--no-save")

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 _HEADS = ["", "vocab", "bytes/\ntoken", "chars/\ntoken", "tokens\n/word", "used", "",
           "fall-\nback", "MB/s", "exact"]  # fmt: skip
+_LEGEND = (
+    "word: a run of characters that are no white space",
+    "used: how many different tokens occur, and their share of the vocabulary",
+    "fallback: single bytes of longer characters, or unknown, in % of the tokens",
+    "MB/s: encoding by yocto, one thread, warm; exact: the text comes back as it was",
+)
 
 
 def render_comparison(result: TokenizerComparison, as_json: bool) -> None:
@@ -28,21 +34,27 @@ def render_comparison(result: TokenizerComparison, as_json: bool) -> None:
         _table(_HEADS, [_cells(row) for row in corpus.tokenizers])
     for corpus in result.corpora if result.sizes else ():
         _write_sizes(result, corpus)
-    write("\nword: a run of characters that are no white space\n")
-    write("used: how many different tokens occur, and their share of the vocabulary\n")
-    write("fallback: single bytes of longer characters, or unknown, in % of the tokens\n")
-    write("MB/s: encoding by yocto, one thread, warm; exact: the text comes back as it was\n")
-    for line in result.notes():
-        write(f"{printable(line)}\n")
+    write("\n")
+    for line in (*_LEGEND, *map(printable, result.notes())):
+        _tell(line)
     for folder in result.saved.values():
         write(f"-> {folder}\n")
     if result.out_path is not None:
         write(f"-> {result.out_path}\n")
 
 
+def _tell(line: str) -> None:
+    """Print a line, broken where the terminal ends."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(highlight=False).print(Text(line))
+
+
 def _title(corpus: CorpusFigures) -> str:
     part = "" if corpus.part == "all" else f", the {corpus.part}"
-    counts = f"{corpus.bytes:,} bytes, {corpus.characters:,} characters, {corpus.words:,} words"
+    numbers = {"byte": corpus.bytes, "character": corpus.characters, "word": corpus.words}
+    counts = ", ".join(f"{n:,} {what}{'s' * (n != 1)}" for what, n in numbers.items())
     return f"{_shown(corpus, part)}\n{counts}\n"
 
 

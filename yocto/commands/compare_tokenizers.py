@@ -111,8 +111,10 @@ def _save(trained: Sequence[Candidate], out_dir: str | None) -> dict[str, str]:
     saved: dict[str, str] = {}
     for candidate in trained if out_dir is not None else ():
         name = re.sub(r"[^\w.-]+", "-", candidate.name)
-        while str(folder := Path(out_dir or "") / name) in saved.values():
-            name += "-"  # two texts whose names differ in signs that folders don't have
+        folder, number = Path(out_dir or "") / name, 1
+        while str(folder) in saved.values():  # names that differ may be spelt alike here
+            number += 1
+            folder = Path(out_dir or "") / f"{name}-{number}"
         candidate.tokenizer.save(folder)
         saved[candidate.name] = str(folder)
     return saved

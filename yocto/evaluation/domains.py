@@ -46,7 +46,7 @@ def train_sizes(
     """
     settings = {"kind": kind, "pattern": pattern, "vocab_size": sizes[-1]}
     trainer = make_trainer(TrainTokenizerConfig.from_dict(settings))
-    progress.say(f"training {len(sizes)} sizes on {corpus.name}")
+    progress.say(f"training {len(sizes)} size{'s' * (len(sizes) > 1)} on {corpus.name}")
     parts = (part.text for part in corpus.parts(trainer.cuts))
     largest = trainer.train(parts, progress, corpus.texts.text_size * 9 // 10)
     most = reach(largest)

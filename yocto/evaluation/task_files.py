@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from yocto.config import nearest
 from yocto.dataset.chunks import listed
@@ -17,7 +17,8 @@ from yocto.errors import ConfigError, DataError, TokenizerError
 from yocto.evaluation.formats import READERS, BadRowError, Question, format_of, kind_of
 
 _HINT = "Check --task."
-_TOLD = 10  # bad rows that are named in a message
+_TOLD = 10  # bad rows whose reasons are in a message …
+_PLACED = 100  # … and places of others: lines, or several in a row
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,23 @@ class Item:
     prepared: Any
 
 
+class BadRow(NamedTuple):
+    """A row that is no question. reason: what is wrong with it, behind its place."""
+
+    line: int
+    reason: str
+
+
 @dataclass(frozen=True)
 class TaskFile:
-    """The questions of a file; bad: what is wrong with the other rows, each behind its place."""
+    """The questions of a file, and its other rows. unit: line or value, what rows are counted
+    as."""
 
     name: str
     path: str
     items: list[Item]
-    bad: list[str]
+    bad: list[BadRow]
+    unit: str
 
 
 def find_task(spec: str) -> Task:
@@ -90,27 +100,28 @@ def read_task_file(
     Raises DataError where no format is to be seen.
     """
     items: list[Item] = []
-    bad: list[str] = []
+    bad: list[BadRow] = []
+    unit = "value" if source.format == "json" else "line"
     for line, value in _values(source):
         if len(items) == limit:
             break
-        place = f"{'value' if source.format == 'json' else 'line'} {line} in {source.path}"
+        place = f"{unit} {line} in {source.path}"
         if isinstance(value, DataError):
-            bad.append(value.message)
+            bad.append(BadRow(line, value.message))
         elif not isinstance(value, dict):
-            bad.append(f"{place}: it is no object but {kind_of(value)}")
+            bad.append(BadRow(line, f"{place}: it is no object but {kind_of(value)}"))
         else:
             name = name or _format_of(value, place)
             try:
                 question = READERS[name](value)
                 items.append(Item(line, question, prepare(question)))
             except BadRowError as error:
-                bad.append(f"{place}: {error}")
+                bad.append(BadRow(line, f"{place}: {error}"))
             except TokenizerError as error:
-                bad.append(f"{place}: {error.message}")
+                bad.append(BadRow(line, f"{place}: {error.message}"))
     if not items and not bad:
         raise DataError(f"there is no row in {source.path}", _HINT)
-    return TaskFile(name or "unknown", source.path, items, bad)
+    return TaskFile(name or "unknown", source.path, items, bad, unit)
 
 
 def _values(source: Source) -> Iterator[tuple[int, Any]]:
@@ -134,24 +145,49 @@ def _format_of(row: dict[str, Any], place: str) -> str:
 def check_rows(files: list[TaskFile], skip_bad: bool, notice: Callable[[str], None]) -> None:
     """Raise a DataError that names bad rows, or with skip_bad tell of them; raise one in any case
     where a file has no other rows."""
-    bad = [reason for file in files for reason in file.bad]
+    bad = sum(len(file.bad) for file in files)
     if bad and not skip_bad:
-        rows = len(bad) + sum(len(file.items) for file in files)
+        rows = bad + sum(len(file.items) for file in files)
         raise DataError(
-            f"{len(bad):,} of {rows:,} rows {'are' if len(bad) != 1 else 'is'} bad: {_told(bad)}",
+            f"{bad:,} of {rows:,} rows {'are' if bad != 1 else 'is'} bad: {_told(files)}",
             "Mend them, or pass over them: --skip-bad",
         )
     for file in files:
         if not file.items:
             raise DataError(
-                f"no row of {file.path} can be scored: {_told(file.bad)}", "Mend its rows."
+                f"no row of {file.path} can be scored: {_told([file])}", "Mend its rows."
             )
         if file.bad:
             count = f"{len(file.bad):,} bad row{'s' * (len(file.bad) != 1)}"
-            notice(f"passed over {count} of {file.path}: {_told(file.bad)}")
+            notice(f"passed over {count} of {file.path}: {_told([file])}")
 
 
-def _told(bad: list[str]) -> str:
-    shown = [reason if len(reason) <= 200 else reason[:200] + "…" for reason in bad[:_TOLD]]
-    more = f"; and {len(bad) - _TOLD:,} more" if len(bad) > _TOLD else ""
-    return "; ".join(shown) + more
+def _told(files: list[TaskFile]) -> str:
+    """What is wrong with the first bad rows, and where the others are."""
+    reasons = [row.reason for file in files for row in file.bad][:_TOLD]
+    told = [reason if len(reason) <= 200 else reason[:200] + "…" for reason in reasons]
+    before, room = _TOLD, _PLACED
+    for file in files:
+        lines = [row.line for row in file.bad[before:]]
+        before = max(0, before - len(file.bad))
+        if lines:
+            places = _in_a_row(lines)
+            more = f" and {len(places) - room:,} more places" if len(places) > room else ""
+            shown, unit = ", ".join(places[:room]), file.unit + "s" * (len(lines) > 1)
+            told.append(f"{len(lines):,} more in {file.path}: {unit} {shown}{more}")
+            room = max(1, room - len(places))
+    return "; ".join(told)
+
+
+def _in_a_row(lines: list[int]) -> list[str]:
+    """Ascending numbers in words, those without a gap together.
+
+    >>> _in_a_row([1, 3, 4, 5])
+    ['1', '3 to 5']
+    """
+    runs: list[list[int]] = []
+    for line in lines:
+        if not runs or line != runs[-1][1] + 1:
+            runs.append([line, line])
+        runs[-1][1] = line
+    return [f"{a}" if a == b else f"{a} to {b}" for a, b in runs]
