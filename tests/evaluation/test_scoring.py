@@ -55,11 +55,20 @@ def test_the_parts_of_a_large_vocabulary_add_up(monkeypatch):
     expected = torch.log_softmax((features @ weight.T).double(), dim=1)
     for rows, numbers in ((7, 10), (50, 6400), (1 << 10, 1 << 21)):
         monkeypatch.setattr(likelihood, "_ROWS", rows)
+        monkeypatch.setattr(likelihood, "_CPU_LOGITS", numbers)
         monkeypatch.setattr(likelihood, "chunk_rows", lambda v, device, n=numbers: max(1, n // v))
         found, hits = likelihood.token_logprobs(features, weight, targets, greedy=True)
         assert torch.allclose(found.double(), expected[range(50), targets], atol=1e-4)
         assert torch.equal(hits, expected.argmax(1) == targets)
         assert hits[0]
+
+
+@pytest.mark.parametrize("scale", [1.0, 300.0])
+def test_sums_of_powers_of_two_are_those_of_e(scale):
+    torch.manual_seed(0)
+    logits = torch.randn(40, 3000) * scale
+    expected = logits.double().logsumexp(dim=1)
+    assert torch.allclose(likelihood._log_sum(logits).double(), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_documents_are_kept_apart_where_training_did_so():

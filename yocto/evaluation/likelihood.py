@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from yocto.training.cross_entropy import chunk_rows
 
 # Rows that go through the head together: for fewer the matrix would be read too often.
 _ROWS = 1 << 10
-_ALIGNED = (
-    64  # logits of a piece's row: whole cache lines, for any other number products are slower
-)
+# Logits of a piece's row: whole cache lines, for any other number products are slower.
+_ALIGNED = 64
+# Logits of a piece on a CPU: those of 4 MB are still near when they are summed.
+_CPU_LOGITS = 1 << 20
 
 
 def token_logprobs(
@@ -22,11 +24,12 @@ def token_logprobs(
     token, the first of equals, (R,) bool, where that is asked for.
 
     features (R, C), weight (V, C), targets (R,). A piece of logits has so many numbers as in
-    training; of a large vocabulary it covers a part for all its rows, and the parts' normalisers
+    training, on a CPU half as many; of a large vocabulary it covers a part for all its rows, and the parts' normalisers
     are added up.
     """
+    on_cpu = features.device.type == "cpu"
     rows = max(_ROWS, chunk_rows(len(weight), features.device))
-    numbers = chunk_rows(1, features.device)
+    numbers = _CPU_LOGITS if on_cpu else chunk_rows(1, features.device)
     logprobs = features.new_empty(len(targets), dtype=torch.float32)
     hits = torch.empty_like(targets, dtype=torch.bool) if greedy else None
     for first in range(0, len(targets), rows):
@@ -43,25 +46,37 @@ def token_logprobs(
 def _logprobs(x: Tensor, weight: Tensor, y: Tensor, size: int, best: _Best | None) -> Tensor:
     """x (R, C), weight (V, C), y (R,) -> (R,), with logits (R, size) at a time."""
     wanted = total = None  # the targets' logits, and the log of the sum of all exponentials
+    memory = x.new_empty(len(x) * min(size, len(weight)))
     for start in range(0, len(weight), size):
-        logits = (x @ weight[start : start + size].T).float()  # (R, size)
-        width = logits.shape[1]
-        place = (y - start).clamp(0, width - 1)[:, None]  # (R, 1)
+        part = weight[start : start + size]
+        room = memory[: len(x) * len(part)].view(len(x), len(part))
+        logits = torch.mm(x, part.T, out=room).float()  # (R, size)
+        place = (y - start).clamp(0, len(part) - 1)[:, None]  # (R, 1)
         if best is not None:
             best.look(logits, start)
-        # torch's log_softmax is quicker than its logsumexp.
-        logprob = F.log_softmax(logits, dim=1).gather(1, place)[:, 0]
-        if width == len(weight):
-            return logprob
         found = logits.gather(1, place)[:, 0]
+        more = _log_sum(logits)
         if wanted is None or total is None:
-            wanted, total = found, found - logprob
+            wanted, total = found, more
         else:
             wanted = torch.where(y >= start, found, wanted)
-            total = torch.logaddexp(total, found - logprob)
+            total = torch.logaddexp(total, more)
     assert wanted is not None
     assert total is not None
     return wanted - total
+
+
+def _log_sum(logits: Tensor) -> Tensor:
+    """The log of the sum of a row's exponentials, (R, size) -> (R,). On a CPU the logits are lost.
+
+    There it is done where they lie: memory that is new each time takes longer than the sums. And
+    powers of two take torch a third of the time of those of e.
+    """
+    if logits.device.type != "cpu":
+        return logits.logsumexp(dim=1)
+    highest = logits.amax(dim=1, keepdim=True)
+    powers = logits.sub_(highest).mul_(1 / math.log(2)).exp2_()
+    return highest[:, 0] + powers.sum(dim=1).log()
 
 
 class _Best:
