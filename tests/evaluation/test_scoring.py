@@ -67,8 +67,8 @@ def test_the_parts_of_a_large_vocabulary_add_up(monkeypatch):
 def test_sums_of_powers_of_two_are_those_of_e(scale):
     torch.manual_seed(0)
     logits = torch.randn(40, 3000) * scale
-    expected = logits.double().logsumexp(dim=1)
-    assert torch.allclose(likelihood._log_sum(logits).double(), expected, rtol=1e-6, atol=1e-6)
+    expected = torch.log2(torch.exp2(logits.double()).sum(dim=1))
+    assert torch.allclose(likelihood._log2_sum(logits).double(), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_documents_are_kept_apart_where_training_did_so():

@@ -4,6 +4,7 @@ from yocto.config.bench import (
     BenchConfig,
     BenchDecodeConfig,
     BenchEncodeConfig,
+    BenchEvalConfig,
     BenchTokenizerConfig,
     BenchTrainConfig,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "BenchConfig",
     "BenchDecodeConfig",
     "BenchEncodeConfig",
+    "BenchEvalConfig",
     "BenchTokenizerConfig",
     "BenchTrainConfig",
     "ChatConfig",

@@ -18,18 +18,25 @@ _CPU_LOGITS = 1 << 20
 
 
 def token_logprobs(
-    features: Tensor, weight: Tensor, targets: Tensor, greedy: bool = False
+    features: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    greedy: bool = False,
+    memory: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """log softmax(features weightᵀ)[target], in nats, (R,); and whether the target is the likeliest
     token, the first of equals, (R,) bool, where that is asked for.
 
     features (R, C), weight (V, C), targets (R,). A piece of logits has so many numbers as in
-    training, on a CPU half as many; of a large vocabulary it covers a part for all its rows, and the parts' normalisers
-    are added up.
+    training, on a CPU half as many; of a large vocabulary it covers a part for all its rows, and
+    the parts' normalisers are added up. memory: what `memory_for` gives, to be used again.
     """
     on_cpu = features.device.type == "cpu"
     rows = max(_ROWS, chunk_rows(len(weight), features.device))
     numbers = _CPU_LOGITS if on_cpu else chunk_rows(1, features.device)
+    if on_cpu:
+        features = features * (1 / math.log(2))  # the logits are powers of two, then
+        memory = memory_for(features) if memory is None else memory
     logprobs = features.new_empty(len(targets), dtype=torch.float32)
     hits = torch.empty_like(targets, dtype=torch.bool) if greedy else None
     for first in range(0, len(targets), rows):
@@ -37,46 +44,51 @@ def token_logprobs(
         x, y = features[part], targets[part]
         best = _Best(y) if greedy else None
         size = max(_ALIGNED, numbers // len(x) // _ALIGNED * _ALIGNED)
-        logprobs[part] = _logprobs(x, weight, y, size, best)
+        logprobs[part] = _logprobs(x, weight, y, size, best, memory)
         if hits is not None and best is not None:
             hits[part] = best.place == y
     return logprobs, hits
 
 
-def _logprobs(x: Tensor, weight: Tensor, y: Tensor, size: int, best: _Best | None) -> Tensor:
+def memory_for(features: Tensor) -> Tensor:
+    """Memory for the logits of one piece on a CPU: new memory takes longer than their sums do."""
+    return features.new_empty(max(_CPU_LOGITS, _ROWS * _ALIGNED))
+
+
+def _logprobs(
+    x: Tensor, weight: Tensor, y: Tensor, size: int, best: _Best | None, memory: Tensor | None
+) -> Tensor:
     """x (R, C), weight (V, C), y (R,) -> (R,), with logits (R, size) at a time."""
     wanted = total = None  # the targets' logits, and the log of the sum of all exponentials
-    memory = x.new_empty(len(x) * min(size, len(weight)))
     for start in range(0, len(weight), size):
         part = weight[start : start + size]
-        room = memory[: len(x) * len(part)].view(len(x), len(part))
-        logits = torch.mm(x, part.T, out=room).float()  # (R, size)
+        if memory is None:
+            logits = (x @ part.T).float()  # (R, size)
+        else:
+            room = memory[: len(x) * len(part)].view(len(x), len(part))
+            logits = torch.mm(x, part.T, out=room).float()
         place = (y - start).clamp(0, len(part) - 1)[:, None]  # (R, 1)
         if best is not None:
             best.look(logits, start)
         found = logits.gather(1, place)[:, 0]
-        more = _log_sum(logits)
+        more = logits.logsumexp(1) if memory is None else _log2_sum(logits)
         if wanted is None or total is None:
             wanted, total = found, more
         else:
             wanted = torch.where(y >= start, found, wanted)
-            total = torch.logaddexp(total, more)
+            total = (torch.logaddexp if memory is None else torch.logaddexp2)(total, more)
     assert wanted is not None
     assert total is not None
-    return wanted - total
+    return wanted - total if memory is None else (wanted - total) * math.log(2)
 
 
-def _log_sum(logits: Tensor) -> Tensor:
-    """The log of the sum of a row's exponentials, (R, size) -> (R,). On a CPU the logits are lost.
+def _log2_sum(logits: Tensor) -> Tensor:
+    """log2 of the sum of a row's powers of two, (R, size) -> (R,); the logits are lost.
 
-    There it is done where they lie: memory that is new each time takes longer than the sums. And
-    powers of two take torch a third of the time of those of e.
+    torch takes a third of the time for powers of two that it takes for those of e.
     """
-    if logits.device.type != "cpu":
-        return logits.logsumexp(dim=1)
     highest = logits.amax(dim=1, keepdim=True)
-    powers = logits.sub_(highest).mul_(1 / math.log(2)).exp2_()
-    return highest[:, 0] + powers.sum(dim=1).log()
+    return highest[:, 0] + logits.sub_(highest).exp2_().sum(dim=1).log2()
 
 
 class _Best:
