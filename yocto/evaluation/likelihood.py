@@ -32,8 +32,8 @@ def token_logprobs(
     the parts' normalisers are added up. memory: what `memory_for` gives, to be used again.
     """
     on_cpu = features.device.type == "cpu"
-    rows = max(_ROWS, chunk_rows(len(weight), features.device))
     numbers = _CPU_LOGITS if on_cpu else chunk_rows(1, features.device)
+    rows = max(_ROWS, numbers // len(weight))
     if on_cpu:
         features = features * (1 / math.log(2))  # the logits are powers of two, then
         memory = memory_for(features) if memory is None else memory
