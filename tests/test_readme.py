@@ -103,6 +103,9 @@ def in_miniature(line: str) -> list[str]:
         small = {"n_layer": 1, "n_head": 1, "n_embd": 8, "block_size": 8, "vocab_size": 50}
         small |= {"prompt_tokens": 2, "new_tokens": 4, "batch_size": 2, "rounds": 1}
         return [name, *arguments, *flags_of(small), "--peers", "no-cache"]
+    if (name, arguments[:1]) == ("bench", ["eval"]):
+        small = {"n_layer": 1, "n_head": 1, "n_embd": 8, "block_size": 8, "vocab_size": 50}
+        return [name, *arguments, *flags_of(small | {"batch_size": 2, "rounds": 1})]
     shape = dict(SHAPE)
     if "--minutes" in arguments:
         del shape["max_iters"]

@@ -12,15 +12,24 @@ import pytest
 from yocto import __version__
 from yocto.bench.decoding import DecodeBench, DecodeRow
 from yocto.bench.encoding import EncodeRow
+from yocto.bench.evaluating import EvalBench, EvalRow
 from yocto.bench.files import FileBench
 from yocto.bench.machine import Machine
 from yocto.bench.tokenizer import TokenizerBench
 from yocto.bench.tokenizer_training import TrainRow
 from yocto.bench.training import TrainBench
 from yocto.bench.training_speed import SpeedRow
-from yocto.commands import bench, bench_decode, bench_encode, bench_tokenizer, bench_train
+from yocto.commands import (
+    bench,
+    bench_decode,
+    bench_encode,
+    bench_eval,
+    bench_tokenizer,
+    bench_train,
+)
 from yocto.config import Config
 
+PEERED = ("tokenizer", "encode", "train", "decode")  # the others have none to choose
 HERE = Machine("A processor", 2, "Linux", "3.11.7")
 
 
@@ -75,6 +84,13 @@ def made_decoding() -> DecodeBench:
     return DecodeBench(HERE, "2", 1, {}, 13_800_000, 16, 128, 2, rows, ratios)
 
 
+def made_evaluation() -> EvalBench:
+    rows = [EvalRow("yocto", "0", 1, "", 950.0, 0.95, 9.0),
+            EvalRow("forward pass", "2", 1, "", 1000.0, 1.0),
+            EvalRow("forward pass, loss", "2", 1, "", 800.0, 0.8, 9.0)]  # fmt: skip
+    return EvalBench(HERE, "2", 1, {}, 1_800_000, 8, 4096, 2, rows)
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Config]:
     """Parts that give made figures; what each was asked to do."""
@@ -83,7 +99,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Config]:
     (tmp_path / "text.txt").write_text("some text")
     found: dict[str, Config] = {}
     parts = [(bench_tokenizer, made_tokenizer), (bench_encode, made_files),
-             (bench_train, made_training), (bench_decode, made_decoding)]  # fmt: skip
+             (bench_train, made_training), (bench_decode, made_decoding),
+             (bench_eval, made_evaluation)]  # fmt: skip
     for module, make in parts:
         name = module.__name__.rpartition("_")[2]
 
@@ -107,21 +124,22 @@ def test_the_table_has_the_quickest_peer_of_each_task_and_fits_80_columns(yocto,
         "train a GPT-2 of 0.8M, 1 thread 9,000 tokens/s transformers 5.2 6,000 1.50",
         "write 1 text, 13.8M, 1 thread 300 tokens/s transformers 5.2 100 3.00",
         "write 16 texts, 13.8M, 1 thread 1,200 tokens/s transformers 5.2 600 2.00",
+        "evaluate, 1.8M, 1 thread 950 tokens/s forward pass 1,000 0.95",
     ):
         assert line in lines
     head = result.stdout.split("\n\n")[0]
     for word in (f"yocto {__version__}", "torch ", "numba ", "Python ", "core", "2.50 MB of text"):
         assert word in head
     assert "rustbpe 1.2: not installed" in result.stdout
-    assert [line for line in result.stderr.splitlines() if " of 4: " in line] == [
-        "1 of 4: bench tokenizer", "2 of 4: bench encode", "3 of 4: bench train",
-        "4 of 4: bench decode",
+    assert [line for line in result.stderr.splitlines() if " of 5: " in line] == [
+        "1 of 5: bench tokenizer", "2 of 5: bench encode", "3 of 5: bench train",
+        "4 of 5: bench decode", "5 of 5: bench eval",
     ]  # fmt: skip
 
 
 def test_json_has_the_table_and_each_part_whole(yocto, asked) -> None:
     told = json.loads(yocto("bench", "--text-path", "text.txt", "--json").stdout)
-    assert list(told["parts"]) == ["tokenizer", "encode", "train", "decode"]
+    assert list(told["parts"]) == ["tokenizer", "encode", "train", "decode", "eval"]
     assert told["parts"]["decode"]["rows"][1]["engine"] == "yocto, int8"
     assert told["rows"][2] == {
         "what": "encode, 1 thread", "unit": "MB/s", "ours": 400.0, "peer": "gigatoken 1.2",
@@ -136,13 +154,13 @@ def test_the_knobs_go_to_every_part(yocto, asked) -> None:
           "--peers", "tiktoken", "--peers", "transformers")  # fmt: skip
     assert list(asked) == list(bench.PARTS)
     assert {c.rounds for c in asked.values()} == {7}
-    assert {asked[name].vocab_size for name in ("tokenizer", "encode", "decode")} == {500}
-    assert [c.peers for c in asked.values()] == [
+    assert {asked[name].vocab_size for name in ("tokenizer", "encode", "decode", "eval")} == {500}
+    assert [asked[name].peers for name in PEERED] == [
         ("tiktoken",), ("tiktoken",), ("transformers",), ("transformers",),
     ]  # fmt: skip
     assert asked["train"].only == "speed"
     yocto("bench", "--text-path", "text.txt")
-    assert {c.peers for c in asked.values()} == {None}
+    assert {asked[name].peers for name in PEERED} == {None}
 
 
 def test_the_table_is_written_as_markdown(yocto, asked, tmp_path: Path) -> None:
@@ -192,6 +210,7 @@ def test_all_parts_run_for_real_in_miniature(yocto, asked, monkeypatch, tmp_path
     small = {"n_layer": 1, "n_head": 1, "n_embd": 8, "block_size": 32}
     monkeypatch.setattr(bench, "TRAIN_SHAPE", small)
     monkeypatch.setattr(bench, "DECODE_SHAPE", {**small, "prompt_tokens": 2, "new_tokens": 4})
+    monkeypatch.setattr(bench, "EVAL_SHAPE", small)
     result = yocto("bench", "--text-path", "text.txt", "--rounds", "1", "--vocab-size", "300",
                    "--peers", "tokenizers", "--json")  # fmt: skip
     assert result.exit_code == 0, result.stderr
@@ -199,7 +218,9 @@ def test_all_parts_run_for_real_in_miniature(yocto, asked, monkeypatch, tmp_path
     assert all(row["ours"] > 0 for row in rows)
     assert {row["what"].split(",")[0].split()[0] for row in rows} == {
         "learn", "encode", "text", "train", "write",
+        "evaluate",
     }  # fmt: skip
     with_peer = [row for row in rows if row["peer"]]
-    assert all(row["peer"].startswith("tokenizers ") for row in with_peer)
-    assert len(with_peer) == len([r for r in rows if r["what"][:5] in ("learn", "encod", "text ")])
+    assert {row["peer"].split()[0] for row in with_peer} == {"tokenizers", "forward"}
+    peered = ("learn", "encod", "text ", "evalu")
+    assert len(with_peer) == len([r for r in rows if r["what"][:5] in peered])

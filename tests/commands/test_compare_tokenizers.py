@@ -190,18 +190,6 @@ def test_sizes_learn_from_nine_tenths_and_all_are_measured_on_the_rest(yocto, ki
             assert rows[name]["trained_on"] == (None if "/" in name else name.split()[0])
 
 
-def test_texts_whose_names_are_spelt_alike_as_folders_keep_tokenizers_of_their_own(
-    yocto, home: Path
-) -> None:
-    (home / "a b.txt").write_text(ONE)
-    (home / "a-b.txt").write_text(TWO)
-    found = told(yocto, "--train-sizes", "280", "--out-dir", "kept", "--text-path", "a b.txt",
-                 "--text-path", "a-b.txt")  # fmt: skip
-    one, other = (load_tokenizer(folder) for folder in found["saved"].values())
-    assert one.sha256 == BPETrainer(vocab_size=280).train(ONE[: len(ONE) * 9 // 10]).sha256
-    assert one.sha256 != other.sha256
-
-
 def test_a_table_of_sizes_and_domains_follows(yocto) -> None:
     result = yocto("compare-tokenizers", "--train-sizes", "280,1K,100k", "--text-path", "one.txt",
                    "--text-path", "two.md", "--text-path", "one.txt")  # fmt: skip
@@ -269,7 +257,7 @@ def test_trained_tokenizers_of_texts_with_like_names_have_a_folder_each(yocto, h
     found = told(yocto, "--train-sizes", "300", "--text-path", "one text", "--text-path",
                  "one+text", "--out-dir", "made")  # fmt: skip
     assert found["saved"] == {"one text 300": "made/one-text-300",
-                              "one+text 300": "made/one-text-300-"}  # fmt: skip
+                              "one+text 300": "made/one-text-300-2"}  # fmt: skip
     first, second = (load_tokenizer(folder) for folder in found["saved"].values())
     assert first.sha256 != second.sha256
 

@@ -1,5 +1,7 @@
 """The core: log-probabilities in batches are those of one sequence at a time."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -55,11 +57,29 @@ def test_the_parts_of_a_large_vocabulary_add_up(monkeypatch):
     expected = torch.log_softmax((features @ weight.T).double(), dim=1)
     for rows, numbers in ((7, 10), (50, 6400), (1 << 10, 1 << 21)):
         monkeypatch.setattr(likelihood, "_ROWS", rows)
+        monkeypatch.setattr(likelihood, "_CPU_LOGITS", numbers)
         monkeypatch.setattr(likelihood, "chunk_rows", lambda v, device, n=numbers: max(1, n // v))
         found, hits = likelihood.token_logprobs(features, weight, targets, greedy=True)
         assert torch.allclose(found.double(), expected[range(50), targets], atol=1e-4)
         assert torch.equal(hits, expected.argmax(1) == targets)
         assert hits[0]
+
+
+@pytest.mark.parametrize("scale", [1.0, 300.0])
+def test_sums_of_powers_of_two_are_those_of_e(scale):
+    torch.manual_seed(0)
+    logits = torch.randn(40, 3000) * scale
+    expected = (logits.double() * math.log(2)).logsumexp(dim=1) / math.log(2)
+    assert torch.allclose(likelihood._log2_sum(logits).double(), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_many_rows_of_a_small_vocabulary_fit_into_memory():
+    torch.manual_seed(0)
+    features, weight = torch.randn(40_000, 4), torch.randn(65, 4)
+    targets = torch.randint(65, (40_000,))
+    found, _ = likelihood.token_logprobs(features, weight, targets)
+    expected = torch.log_softmax((features @ weight.T).double(), dim=1)
+    assert torch.allclose(found.double(), expected[range(40_000), targets], atol=1e-5)
 
 
 def test_documents_are_kept_apart_where_training_did_so():

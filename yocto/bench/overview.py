@@ -12,11 +12,13 @@ from typing import NamedTuple
 from yocto import __version__
 from yocto.bench.decoding import DecodeBench, DecodeRow
 from yocto.bench.encoding import EncodeRow
+from yocto.bench.evaluating import EvalBench, EvalRow
 from yocto.bench.files import FileBench
 from yocto.bench.machine import Machine
 from yocto.bench.peers import (
     BATCH,
     DECODING_PEERS,
+    FORWARD,
     IN_MEMORY,
     MATMUL,
     NO_CACHE,
@@ -33,7 +35,7 @@ from yocto.bench.training_speed import SpeedRow
 
 ALL_PEERS = (*PEERS, *DECODING_PEERS)
 
-Part = TokenizerBench | FileBench | TrainBench | DecodeBench
+Part = TokenizerBench | FileBench | TrainBench | DecodeBench | EvalBench
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ def _tasks(part: Part) -> Iterator[_Task]:
         sides = [_side(row, row.tokens_per_second, row.ratio) for row in rows_of_speed]
         weights = f"{(part.speed[0].parameters or 0) / 1e6:.1f}M"
         yield _Task(f"train a GPT-2 of {weights}, {_threads(part.threads)}", "tokens/s", sides)
+    elif isinstance(part, EvalBench):
+        yield _evaluation(part)
     else:
         yield from _decoding(part)
 
@@ -151,11 +155,25 @@ def _decoding(part: DecodeBench) -> Iterator[_Task]:
     yield _Task(what, "tokens/s", sides)
 
 
+def _evaluation(part: EvalBench) -> _Task:
+    """Against the bare forward pass, which is as much as can be reached."""
+    rows = {row.engine: row for row in part.rows}
+    ours, bare = rows[OURS], rows[FORWARD]
+    sides = [_side(ours, ours.tokens_per_second, 1.0)]
+    sides.append(_side(bare, bare.tokens_per_second, 1 / ours.ratio))
+    what = f"evaluate, {part.parameters / 1e6:.1f}M, {_threads(part.threads)}"
+    return _Task(what, "tokens/s", sides)
+
+
 def _side(
-    row: EncodeRow | TrainRow | SpeedRow | DecodeRow, figure: float | None, ratio: float | None
+    row: EncodeRow | TrainRow | SpeedRow | DecodeRow | EvalRow,
+    figure: float | None,
+    ratio: float | None,
 ) -> _Side:
     engine = row.engine.removesuffix(", batch")
-    name = f"{engine} {row.version}" if row.version and engine != NO_CACHE else engine
+    name = (
+        f"{engine} {row.version}" if row.version and engine not in (NO_CACHE, FORWARD) else engine
+    )
     return _Side(name, figure, ratio, row.reason)
 
 

@@ -20,10 +20,11 @@ MATMUL = "matmul"
 INT8, BATCH, NO_CACHE = "yocto, int8", "yocto, batch", "no-cache"
 TRANSFORMERS_BATCH = "transformers, batch"
 MEMORY = "memory"
+FORWARD, CROSS_ENTROPY = "forward pass", "forward pass, loss"
 _PACKAGES = {  # what they run on
     **dict.fromkeys((IN_MEMORY, SAME_TIME, NANOGPT, INT8, BATCH, NO_CACHE), OURS),
     TRANSFORMERS_BATCH: TRANSFORMERS,
-    **dict.fromkeys((MATMUL, MEMORY), "torch"),
+    **dict.fromkeys((MATMUL, MEMORY, FORWARD, CROSS_ENTROPY), "torch"),
 }
 TRAINING_PEERS = (NANOGPT, TRANSFORMERS)
 DECODING_PEERS = (NO_CACHE, TRANSFORMERS)

@@ -1,4 +1,4 @@
-"""All that `yocto bench` measured, as one table that fits 80 columns, or as JSON."""
+"""What `yocto bench` and `yocto bench eval` measured, as tables that fit 80 columns, or as JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from yocto.cli.page import NONE
 from yocto.cli.render import print_json, write
 
 if TYPE_CHECKING:
+    from yocto.bench.evaluating import EvalBench
     from yocto.bench.overview import Overview
 
 
@@ -45,3 +46,26 @@ def render_overview(result: Overview, as_json: bool) -> None:
         write(f"{line}\n")
     if result.out_path is not None:
         write(f"-> {result.out_path}\n")
+
+
+def render_evaluation(result: EvalBench, as_json: bool) -> None:
+    """Print what `yocto bench eval` measured."""
+    if as_json:
+        print_json(dataclasses.asdict(result))
+        return
+    from yocto.bench.overview import figure
+
+    machine = result.machine
+    cores = f"{machine.cores} core" + ("s" if machine.cores != 1 else "")
+    threads = f"{result.threads} thread" + ("s" if result.threads != 1 else "")
+    write(f"{machine.cpu}, {cores}, {machine.system}, Python {machine.python}\n")
+    write(f"yocto {result.rows[0].version}, torch {result.torch}, {threads}\n")
+    shape = ", ".join(f"{name} {value}" for name, value in result.shape.items() if name != "family")
+    write(f"{result.shape['family']}, {result.parameters / 1e6:.1f}M: {shape}\n")
+    write(f"{result.tokens:,} tokens, {result.batch_size} windows at a time\n\n")
+    write(f"{'':<22}{'tokens/s':>10}{'× forward':>12}{'loss':>10}\n")
+    for row in result.rows:
+        loss = NONE if row.loss is None else f"{row.loss:.4f}"
+        speed = figure(row.tokens_per_second)
+        write(f"{row.engine:<22}{speed:>10}{figure(row.ratio):>12}{loss:>10}\n")
+    write("\n× forward: how many times as quick as the bare forward pass in the same rounds\n")

@@ -9,6 +9,7 @@ from yocto.config import (
     BenchConfig,
     BenchDecodeConfig,
     BenchEncodeConfig,
+    BenchEvalConfig,
     BenchTokenizerConfig,
     BenchTrainConfig,
     ChatConfig,
@@ -256,5 +257,11 @@ COMMANDS = [
          "yocto bench decode --n-layer 12 --n-head 12 --n-embd 768 --block-size 1024 "
          "--vocab-size 50257 --new-tokens 128 --rounds 3"),
         "yocto.cli.bench:render_decoding",
+    ),
+    Command(
+        "bench eval", BenchEvalConfig,
+        "Time evaluation, in tokens per second, against bare forward passes.",
+        ("yocto bench eval", "yocto bench eval --vocab-size 50257 --batch-size 32 --threads 2"),
+        "yocto.cli.bench_overview:render_evaluation",
     ),
 ]  # fmt: skip

@@ -9,11 +9,12 @@ from typing import Any
 
 from yocto.bench.overview import Overview, Part, check_peers, markdown, overview, peers_for
 from yocto.bench.peers import DECODING_PEERS, PEERS, TRAINING_PEERS
-from yocto.commands import bench_decode, bench_encode, bench_tokenizer, bench_train
+from yocto.commands import bench_decode, bench_encode, bench_eval, bench_tokenizer, bench_train
 from yocto.config import (
     BenchConfig,
     BenchDecodeConfig,
     BenchEncodeConfig,
+    BenchEvalConfig,
     BenchTokenizerConfig,
     BenchTrainConfig,
 )
@@ -37,6 +38,9 @@ DECODE_SHAPE: dict[str, Any] = {
     "block_size": 256,
     "new_tokens": 128,
 }
+
+
+EVAL_SHAPE: dict[str, Any] = {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 128}
 
 
 def run(config: BenchConfig, progress: Progress) -> Overview:
@@ -92,7 +96,15 @@ def _decode(config: BenchConfig, progress: Progress) -> Part:
     return bench_decode.run(settings, progress)
 
 
+def _eval(config: BenchConfig, progress: Progress) -> Part:
+    settings = BenchEvalConfig(
+        vocab_size=config.vocab_size, rounds=config.rounds, **EVAL_SHAPE,
+    )  # fmt: skip
+    return bench_eval.run(settings, progress)
+
+
 # The parts by the names of their own commands.
 PARTS: dict[str, Callable[[BenchConfig, Progress], Part]] = {
     "tokenizer": _tokenizer, "encode": _encode, "train": _train, "decode": _decode,
+    "eval": _eval,
 }  # fmt: skip

@@ -4,6 +4,7 @@ from yocto.config.bench import (
     BenchConfig,
     BenchDecodeConfig,
     BenchEncodeConfig,
+    BenchEvalConfig,
     BenchTokenizerConfig,
     BenchTrainConfig,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "BenchConfig",
     "BenchDecodeConfig",
     "BenchEncodeConfig",
+    "BenchEvalConfig",
     "BenchTokenizerConfig",
     "BenchTrainConfig",
     "ChatConfig",

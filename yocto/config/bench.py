@@ -146,3 +146,21 @@ class BenchDecodeConfig(Config):
         None, "What to measure yocto against; repeat it for several.",
         default_text="no-cache transformers",
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchEvalConfig(Config):
+    """Settings of `yocto bench eval`."""
+
+    family: Literal["gpt2", "llama", "qwen3"] = knob("gpt2", "Architecture of the model.")
+    n_layer: int = knob(4, "Number of transformer blocks.", low=1, high=1000)
+    n_head: int = knob(4, "Number of attention heads.", low=1, high=1024)
+    n_embd: int = knob(128, "Width of the model.", low=1, high=65536)
+    block_size: int = knob(
+        128, "Context: the most tokens that the model sees.", low=2, high=1 << 20
+    )
+    vocab_size: int = knob(8000, "Number of different tokens.", low=1, high=1 << 24)
+    batch_size: int = knob(8, "Windows at a time.", low=1, high=4096)
+    batches: int = knob(4, "Batches in a turn.", low=1, high=1 << 20)
+    rounds: int = knob(9, "How often each side is measured.", low=1, high=1000)
+    threads: int = knob(1, "Threads of each side.", low=1, high=1024)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from yocto.dataset.tokens import Ids
 from yocto.errors import CheckpointError, DataError
-from yocto.evaluation.likelihood import token_logprobs
+from yocto.evaluation.likelihood import memory_for, token_logprobs
 from yocto.model.gpt import GPT
 
 CPU_TOKENS, GPU_TOKENS = 1 << 12, 1 << 15  # in a batch
@@ -63,6 +63,7 @@ class Scorer:
         self.model, self.document_start = model.eval(), document_start
         self.device = next(model.parameters()).device
         on_cpu = self.device.type == "cpu"
+        self._memory = memory_for(model.lm_head.weight) if on_cpu else None
         self.batch_tokens = batch_tokens or (CPU_TOKENS if on_cpu else GPU_TOKENS)
 
     @property
@@ -106,7 +107,11 @@ class Scorer:
         if places is not None:
             features = features[self._to_device(places)]  # (R, C)
         logprobs, hits = token_logprobs(
-            features, self.model.lm_head.weight, self._to_device(targets), greedy
+            features,
+            self.model.lm_head.weight,
+            self._to_device(targets),
+            greedy,
+            self._memory,
         )
         return _Launched([len(row.ids) - row.begin for row in rows], logprobs, hits)
 
