@@ -64,8 +64,8 @@ class Gate:
         if self._key is None and _name(host) not in self._hosts:
             raise Refused(403, "this server does not answer to that Host", code="foreign_host")
         origin = headers.get(b"origin", b"").decode("latin-1").lower()
-        own = urlsplit(origin).netloc == host if origin else True
-        if not own and origin not in self._origins:
+        own = origin.partition("://")[2] == host
+        if origin and not own and origin not in self._origins:
             raise Refused(
                 403, "another site's pages may not use this server; yocto serve --allow-origin "
                 "lets one in", code="foreign_origin",
