@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -34,6 +35,11 @@ def bind(config: ServeConfig) -> socket.socket:
         found.listen(_BACKLOG)
     except OSError as error:
         found.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError(
+                f"host is {host!r}, which is no address of this machine",
+                "--host 0.0.0.0 serves at all that it has.",
+            ) from None
         raise YoctoError(
             f"can't serve at {host}, port {config.port}: {error.strerror}",
             "Choose another one with --port; 0 takes a free one.",
