@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from typing import Any
@@ -14,6 +15,9 @@ from schemathesis.generation import GenerationMode
 from served import NAME, Served, served
 
 import yocto
+from yocto.config import ServeConfig
+from yocto.serving.gate import Gate
+from yocto.serving.metrics import Metrics
 from yocto.serving.schemas import ChatBody, CompletionBody
 
 CHAT = {"model": NAME, "messages": [{"role": "user", "content": "Who?"}], "max_tokens": 2}
@@ -165,6 +169,35 @@ def test_a_body_that_is_too_long_is_refused_told_or_not(server: Served):
     parts = (data[i : i + 1000] for i in range(0, len(data), 1000))
     error_of(server.post("/v1/completions", content=parts, headers=headers), 413)
     assert server.complete(max_tokens=1).status_code == 200
+
+
+def test_a_text_whose_tokens_would_be_a_page_too_long_is_refused(token_project):
+    with served(yocto.load(token_project.run, "cpu")) as server:
+        error_of(server.post("/tokenize", {"text": "a" * 100_001}), 400)
+        (*_, last) = server.post("/tokenize", {"text": "a" * 99_999 + "b"}).json()["tokens"]
+        assert last["text"].endswith("b")
+
+
+def test_a_body_that_stalls_is_refused_when_the_server_ends():
+    told = []
+
+    async def asked():
+        async def nothing_comes():
+            await asyncio.Event().wait()
+
+        async def send(message):
+            told.append(message)
+
+        gate = Gate(nothing_comes, ServeConfig(), Metrics())
+        headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": "/tokenize", "headers": headers}
+        task = asyncio.ensure_future(gate(scope, nothing_comes, send))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    asyncio.run(asked())
+    assert [message.get("status") for message in told] == [503, None]
 
 
 def test_text_never_becomes_a_special_token(server: Served):

@@ -83,8 +83,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     @app.post("/tokenize", responses=_ASKED)
     async def tokenize(body: TokenizeBody) -> Response:
         """A text's tokens."""
-        tokens = await service.read(partial(service.tokens, body.text))
-        return JSONResponse({"tokens": tokens})
+        return await service.read(lambda: JSONResponse({"tokens": service.tokens(body.text)}))
 
 
 def _reply(

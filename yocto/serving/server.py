@@ -16,6 +16,7 @@ from yocto.config import ServeConfig
 from yocto.errors import ConfigError, YoctoError
 
 _BACKLOG = 512  # clients that may knock at once
+_LAST_WORDS = 5  # seconds for the ends of answers to go out, and for who sends a body too slowly
 
 
 def bind(config: ServeConfig) -> socket.socket:
@@ -57,7 +58,7 @@ class Server(uvicorn.Server):
         self.listening, self._drain, self._finish = listening, drain, finish
         super().__init__(uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=30,
-            timeout_graceful_shutdown=round(drain) + 10, ws="none", server_header=False,
+            timeout_graceful_shutdown=round(drain) + _LAST_WORDS, ws="none", server_header=False,
             date_header=False, backlog=_BACKLOG,
         ))  # fmt: skip
 
