@@ -195,6 +195,25 @@ def test_the_figures_count_what_was_done(lm):
         assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_all_at_once_and_in_order(lm, endless, number, caplog):
+    with served(lm, max_tokens=100_000) as server:
+        held = raw(server.port, {**LONG, "max_tokens": 100_000, "stream": True})
+        until(lambda: server.places == 1)
+        server.server.handle_exit(number, None)
+        time.sleep(0.3)
+        assert not server.server.force_exit
+        server.server.handle_exit(number, None)
+        began, told = time.perf_counter(), b""
+        while more := held.recv(1 << 20):
+            told += more
+        held.close()
+    assert time.perf_counter() - began < 3
+    assert b'"finish_reason":"length"' in told
+    assert told.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+    assert not caplog.records
+
+
 # --------------------------------------------------------------------------------- as a process
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,6 +18,8 @@ from yocto.errors import ConfigError, YoctoError
 
 _BACKLOG = 512  # clients that may knock at once
 _LAST_WORDS = 5  # seconds for the ends of answers to go out, and for who sends a body too slowly
+
+_FAREWELL = 0.2  # seconds for the same where all is to end at once
 
 
 def bind(config: ServeConfig) -> socket.socket:
@@ -67,11 +70,20 @@ class Server(uvicorn.Server):
         with suppress(asyncio.CancelledError):
             asyncio.run(self.serve(sockets=[self.listening]))
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal. uvicorn would let a second SIGTERM pass."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the socket, wait for answers."""
         timer = asyncio.get_running_loop().call_later(self._drain, self._finish)
         await super().shutdown(sockets)
         timer.cancel()
+        if self.force_exit:  # which uvicorn takes so literally that it leaves threads behind
+            self._finish()
+            await asyncio.sleep(_FAREWELL)
+            await self.lifespan.shutdown()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
