@@ -179,6 +179,25 @@ def test_a_model_that_fails_says_so_and_the_server_goes_on(token_project):
         assert server.places == 0
 
 
+def test_a_text_that_cannot_begin_fails_alone(lm, monkeypatch):
+    from yocto.api.running import Running
+
+    join = Running.join
+
+    def failing(running, request, stops):
+        if len(request.prompt) == 1:
+            raise ValueError("odd")
+        return join(running, request, stops)
+
+    monkeypatch.setattr(Running, "join", failing)
+    with served(lm) as server:
+        failed = server.complete([5], max_tokens=2)
+        assert failed.status_code == 500
+        assert "odd" in failed.json()["error"]["message"]
+        assert server.complete("the river", max_tokens=2).status_code == 200
+        assert server.places == 0
+
+
 def test_the_figures_count_what_was_done(lm):
     with served(lm) as server:
         done = server.complete(max_tokens=7).json()["usage"]
