@@ -25,6 +25,27 @@ def test_an_address_that_others_reach_takes_a_key(monkeypatch):
     assert serve.with_key(ServeConfig(api_key="own")).api_key == "own"
 
 
+def test_an_origin_that_no_browser_sends_is_told():
+    for wrong in (
+        "example.org",
+        "http://[",
+        "http://[::1",
+        "https://a.example/page",
+        "*",
+        "http://",
+    ):
+        with pytest.raises(ConfigError, match="no site's origin"):
+            ServeConfig(allow_origin=("https://example.org", wrong))
+    right = ("https://example.org", "http://localhost:3000/", "http://[::1]:80", "app://x")
+    assert ServeConfig(allow_origin=right).allow_origin == right
+
+
+def test_an_address_of_another_machine_is_told():
+    with pytest.raises(ConfigError, match="no address of this machine") as caught:
+        serve.run(ServeConfig(host="192.0.2.1", api_key="k"), SilentProgress())
+    assert "--host" in caught.value.hint
+
+
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(serve, "find_spec", lambda name: None)
     with pytest.raises(YoctoError, match="serving needs fastapi and uvicorn") as caught:

@@ -179,6 +179,25 @@ def test_a_model_that_fails_says_so_and_the_server_goes_on(token_project):
         assert server.places == 0
 
 
+def test_a_text_that_cannot_begin_fails_alone(lm, monkeypatch):
+    from yocto.api.running import Running
+
+    join = Running.join
+
+    def failing(running, request, stops):
+        if len(request.prompt) == 1:
+            raise ValueError("odd")
+        return join(running, request, stops)
+
+    monkeypatch.setattr(Running, "join", failing)
+    with served(lm) as server:
+        failed = server.complete([5], max_tokens=2)
+        assert failed.status_code == 500
+        assert "odd" in failed.json()["error"]["message"]
+        assert server.complete("the river", max_tokens=2).status_code == 200
+        assert server.places == 0
+
+
 def test_the_figures_count_what_was_done(lm):
     with served(lm) as server:
         done = server.complete(max_tokens=7).json()["usage"]
@@ -193,6 +212,25 @@ def test_the_figures_count_what_was_done(lm):
         assert each == done["completion_tokens"] - 1
         page = httpx.get(f"{server.url}/metrics")
         assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_all_at_once_and_in_order(lm, endless, number, caplog):
+    with served(lm, max_tokens=100_000) as server:
+        held = raw(server.port, {**LONG, "max_tokens": 100_000, "stream": True})
+        until(lambda: server.places == 1)
+        server.server.handle_exit(number, None)
+        time.sleep(0.3)
+        assert not server.server.force_exit
+        server.server.handle_exit(number, None)
+        began, told = time.perf_counter(), b""
+        while more := held.recv(1 << 20):
+            told += more
+        held.close()
+    assert time.perf_counter() - began < 3
+    assert b'"finish_reason":"length"' in told
+    assert told.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+    assert not caplog.records
 
 
 # --------------------------------------------------------------------------------- as a process

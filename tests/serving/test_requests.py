@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from typing import Any
@@ -14,6 +15,9 @@ from schemathesis.generation import GenerationMode
 from served import NAME, Served, served
 
 import yocto
+from yocto.config import ServeConfig
+from yocto.serving.gate import Gate
+from yocto.serving.metrics import Metrics
 from yocto.serving.schemas import ChatBody, CompletionBody
 
 CHAT = {"model": NAME, "messages": [{"role": "user", "content": "Who?"}], "max_tokens": 2}
@@ -89,6 +93,7 @@ def test_a_chat_that_cannot_be_answered_is_refused_by_name(server: Served, chang
         ({"prompt": [5] * 49}, "prompt"),
         ({"prompt": "the " * 100}, "prompt"),
         ({"prompt": ["a"] * 97}, "prompt"),
+        ({"n": 97}, "n"),
         ({"suffix": "end"}, "suffix"),
         ({"best_of": 2}, "best_of"),
         ({"logprobs": 6}, "logprobs"),
@@ -128,12 +133,14 @@ def test_no_tokens_are_an_answer_too(server: Served):
         b'{"model": ' + b"9" * 9000 + b"}", b'{"model": "tiny", "prompt": "\\ud800"}',
         b'{"model": "tiny", "prompt": "a", "temperature": NaN}',
         b'{"model": "tiny", "prompt": "a", "temperature": 1e999}',
+        b'{"model": "tiny", "prompt": ' + b"[" * 9000 + b"]" * 9000 + b"}",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/v1/completions", "/v1/chat/completions", "/tokenize"])
 def test_a_body_that_is_no_json_object_is_refused(server: Served, body, path):
     headers = {"content-type": "application/json"}
-    error_of(server.post(path, content=body, headers=headers), 400)
+    error = error_of(server.post(path, content=body, headers=headers), 400)
+    assert "There was" not in error["message"]  # FastAPI's words, which tell nobody what to do
 
 
 def test_a_body_of_another_type_is_refused(server: Served):
@@ -162,6 +169,44 @@ def test_a_body_that_is_too_long_is_refused_told_or_not(server: Served):
     parts = (data[i : i + 1000] for i in range(0, len(data), 1000))
     error_of(server.post("/v1/completions", content=parts, headers=headers), 413)
     assert server.complete(max_tokens=1).status_code == 200
+
+
+def test_a_text_whose_tokens_would_be_a_page_too_long_is_refused(token_project):
+    with served(yocto.load(token_project.run, "cpu")) as server:
+        error_of(server.post("/tokenize", {"text": "a" * 100_001}), 400)
+        assert server.post("/tokenize", {"text": "a " * 1000}).status_code == 200
+
+
+def test_a_body_that_stalls_is_refused_when_the_server_ends():
+    told = []
+
+    async def asked():
+        async def nothing_comes():
+            await asyncio.Event().wait()
+
+        async def send(message):
+            told.append(message)
+
+        gate = Gate(nothing_comes, ServeConfig(), Metrics())
+        headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": "/tokenize", "headers": headers}
+        task = asyncio.ensure_future(gate(scope, nothing_comes, send))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    asyncio.run(asked())
+    assert [message.get("status") for message in told] == [503, None]
+
+
+def test_a_stream_has_no_line_end_but_its_own(token_project):
+    odd = "a\u2028b\u2029c\x85d\x0be\x1cf\rg"
+    with served(yocto.load(token_project.run, "cpu")) as server:
+        body = {**TEXT, "prompt": odd, "echo": True, "stream": True, "logprobs": None}
+        with httpx.stream("POST", f"{server.url}/v1/completions", json=body) as answer:
+            lines = list(answer.iter_lines())  # httpx ends lines where Unicode does
+    assert all(not line or line.startswith("data: ") for line in lines)
+    assert json.loads(lines[0][6:])["choices"][0]["text"] == odd
 
 
 def test_text_never_becomes_a_special_token(server: Served):
@@ -235,7 +280,8 @@ def test_its_own_names_are_known(server: Served, host):
 
 
 def test_pages_of_other_sites_are_refused(server: Served):
-    for origin in ("https://evil.example", "null", "http://localhost:1", "http://127.0.0.1"):
+    for origin in ("https://evil.example", "null", "http://localhost:1", "http://127.0.0.1",
+                   "http://[", "http://[::1", "://", "evil"):  # fmt: skip
         headers = {"origin": origin}
         error_of(server.post("/v1/completions", TEXT, headers=headers), 403)
         answer = httpx.options(f"{server.url}/v1/completions", headers=headers)

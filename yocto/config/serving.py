@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from yocto.config.knobs import Config, knob, path_knob
+from yocto.errors import ConfigError
+
+# As browsers send it: scheme, host, perhaps a port.
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:\d+)?/?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,15 @@ class ServeConfig(Config):
     drain: float = knob(
         30.0, "Seconds that answers may still take once the server is to stop.", low=0, high=3600
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for origin in self.allow_origin:
+            if not _ORIGIN.fullmatch(origin):
+                raise ConfigError(
+                    f"allow_origin is {origin!r}, which is no site's origin",
+                    "Like https://example.org or http://localhost:3000, with no path behind.",
+                )
 
     @property
     def is_local(self) -> bool:

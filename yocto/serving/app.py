@@ -22,7 +22,10 @@ from yocto.serving.schemas import ChatBody, CompletionBody, TokenizeBody
 from yocto.serving.service import Order, Service
 from yocto.serving.shapes import ChatShape, Shape
 
-_MESSAGES = {404: "there is nothing at this address", 405: "this address takes other methods"}
+_MESSAGES = {
+    400: "the body is not JSON",  # of broken UTF-8, or too deep; pydantic tells the other faults
+    404: "there is nothing at this address", 405: "this address takes other methods",
+}  # fmt: skip
 _ERROR = {
     "type": "object", "required": ["error"],
     "properties": {"error": {
@@ -80,8 +83,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     @app.post("/tokenize", responses=_ASKED)
     async def tokenize(body: TokenizeBody) -> Response:
         """A text's tokens."""
-        tokens = await service.read(partial(service.tokens, body.text))
-        return JSONResponse({"tokens": tokens})
+        return await service.read(lambda: JSONResponse({"tokens": service.tokens(body.text)}))
 
 
 def _reply(

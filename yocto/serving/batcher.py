@@ -192,8 +192,12 @@ class Batcher:
         while self._inbox:
             joins, job = self._inbox.popleft()
             if joins and job.open:
-                job.text = batch.join(job.request, job.stops)
-                jobs[id(job.text)] = job
+                try:
+                    job.text = batch.join(job.request, job.stops)
+                except Exception as error:  # of this text alone
+                    self._hand_over([(job, Refused(500, f"the text can't begin: {error}"))])
+                else:
+                    jobs[id(job.text)] = job
             elif job.text is not None and id(job.text) in jobs:
                 del jobs[id(job.text)]
                 batch.leave(job.text)

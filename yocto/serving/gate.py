@@ -55,6 +55,9 @@ class Gate:
         except Refused as refused:
             if told.status is None:
                 await refuse(told, refused)
+        except asyncio.CancelledError:  # the server ends, and has waited long enough
+            if told.status is None:
+                await refuse(told, Refused(503, "the server ends", headers={"Retry-After": "5"}))
         finally:
             self._count(scope, told.status)
 
@@ -64,8 +67,8 @@ class Gate:
         if self._key is None and _name(host) not in self._hosts:
             raise Refused(403, "this server does not answer to that Host", code="foreign_host")
         origin = headers.get(b"origin", b"").decode("latin-1").lower()
-        own = urlsplit(origin).netloc == host if origin else True
-        if not own and origin not in self._origins:
+        own = origin.partition("://")[2] == host
+        if origin and not own and origin not in self._origins:
             raise Refused(
                 403, "another site's pages may not use this server; yocto serve --allow-origin "
                 "lets one in", code="foreign_origin",
@@ -148,7 +151,7 @@ class Body:
 async def refuse(send: Send, refused: Refused) -> None:
     """Send a refusal. The connection ends, where a body may still be on its way."""
     headers = {"content-type": "application/json", **refused.headers}
-    if refused.status in (408, 413):
+    if refused.status in (408, 413, 503):
         headers["connection"] = "close"
     pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     pairs.append((b"content-length", str(len(refused.body)).encode()))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -15,6 +17,9 @@ from yocto.config import ServeConfig
 from yocto.errors import ConfigError, YoctoError
 
 _BACKLOG = 512  # clients that may knock at once
+_LAST_WORDS = 5  # seconds for the ends of answers to go out, and for who sends a body too slowly
+
+_FAREWELL = 0.2  # seconds for the same where all is to end at once
 
 
 def bind(config: ServeConfig) -> socket.socket:
@@ -34,6 +39,11 @@ def bind(config: ServeConfig) -> socket.socket:
         found.listen(_BACKLOG)
     except OSError as error:
         found.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError(
+                f"host is {host!r}, which is no address of this machine",
+                "--host 0.0.0.0 serves at all that it has.",
+            ) from None
         raise YoctoError(
             f"can't serve at {host}, port {config.port}: {error.strerror}",
             "Choose another one with --port; 0 takes a free one.",
@@ -51,7 +61,7 @@ class Server(uvicorn.Server):
         self.listening, self._drain, self._finish = listening, drain, finish
         super().__init__(uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=30,
-            timeout_graceful_shutdown=round(drain) + 10, ws="none", server_header=False,
+            timeout_graceful_shutdown=round(drain) + _LAST_WORDS, ws="none", server_header=False,
             date_header=False, backlog=_BACKLOG,
         ))  # fmt: skip
 
@@ -60,11 +70,20 @@ class Server(uvicorn.Server):
         with suppress(asyncio.CancelledError):
             asyncio.run(self.serve(sockets=[self.listening]))
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal. uvicorn would let a second SIGTERM pass."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the socket, wait for answers."""
         timer = asyncio.get_running_loop().call_later(self._drain, self._finish)
         await super().shutdown(sockets)
         timer.cancel()
+        if self.force_exit:  # which uvicorn takes so literally that it leaves threads behind
+            self._finish()
+            await asyncio.sleep(_FAREWELL)
+            await self.lifespan.shutdown()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

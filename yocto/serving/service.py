@@ -166,7 +166,7 @@ class Service:
         if len(several) * body.choices > (most := self.config.slots + self.config.queue):
             raise Refused(
                 400, f"{len(several) * body.choices} texts in one request; there may be {most}",
-                "prompt",
+                "n" if len(several) == 1 else "prompt",
             )  # fmt: skip
         return [self._ids(prompt) for prompt in several]
 

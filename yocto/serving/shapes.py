@@ -1,4 +1,7 @@
-"""Answers in OpenAI's shapes. What a stream repeats in each of its chunks is written once."""
+"""Answers in OpenAI's shapes. What a stream repeats in each of its chunks is written once.
+
+All is ASCII: some clients end a line at U+2028, or at others that Unicode counts as its end.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,7 @@ class Shape:
     def opening(self) -> bytes:
         """What a stream begins with."""
         return b"".join(
-            self._chunk(self._delta(i, json.dumps(echo, ensure_ascii=False), "null"), None)
+            self._chunk(self._delta(i, json.dumps(echo), "null"), None)
             for i, echo in enumerate(self._order.echoes)
             if echo
         )
@@ -88,10 +91,10 @@ class Shape:
             first, last = stream.tokens(self._words, change.text, change.tokens)
             if last > first:
                 found = self._logprobs(change.index, stream, change.text, first, last)
-                logprobs = json.dumps(found, ensure_ascii=False)
+                logprobs = json.dumps(found)
         data = b""
         if piece or logprobs != "null":
-            told = json.dumps(piece, ensure_ascii=False)
+            told = json.dumps(piece)
             data = self._chunk(self._delta(change.index, told, logprobs), None)
         if change.reason is not None:
             data += self._chunk(self._last(change.index), change.reason)
@@ -174,4 +177,4 @@ class Stream:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
