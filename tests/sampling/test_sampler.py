@@ -23,7 +23,7 @@ from yocto.config import SamplingConfig
 from yocto.errors import CheckpointError, ConfigError
 from yocto.sampling.logits import apply_top_p, nucleus
 from yocto.sampling.request import Request, make_generator
-from yocto.sampling.sampler import Sampler, draw
+from yocto.sampling.sampler import Sampler, choose_all, draw
 
 # No filter: what comes is drawn from the model's own shares.
 PLAIN = {"temperature": 1.0, "top_p": 1.0}
@@ -198,3 +198,39 @@ def test_a_strong_penalty_makes_greedy_leave_what_it_said() -> None:
     assert choose(logits, [0], SamplingConfig(greedy=True)) == 0
     assert choose(logits, [0], penalised) == 1
     assert choose(logits, [], penalised) == 0
+
+
+TEXTS = [
+    {"greedy": True},
+    {"temperature": 0.0, "logit_bias": ("1=-inf", "7=-0.5")},
+    {"greedy": True, "logit_bias": ("3=6",)},
+    {"greedy": True, "repetition_penalty": 3.0},
+    {"greedy": True, "presence_penalty": 1.5, "frequency_penalty": 0.5},
+    {"temperature": 1.0, "seed": 5},
+]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.booleans())
+def test_several_texts_get_the_tokens_that_each_gets_alone(seed: int, has_ties: bool) -> None:
+    def samplers() -> list[Sampler]:
+        return [
+            Sampler(Request([1, 2], config, banned=[4, 5], generator=make_generator(config.seed)))
+            for config in (SamplingConfig(**values) for values in TEXTS)
+        ]
+
+    together, alone, numbers = samplers(), samplers(), torch.Generator().manual_seed(seed)
+    for _ in range(6):
+        logits = torch.randn(len(TEXTS), 12, generator=numbers)
+        logits = logits.round() if has_ties else logits
+        found = choose_all(logits, together)
+        assert found == [sampler.choose(row) for sampler, row in zip(alone, logits, strict=True)]
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_a_text_among_several_whose_logits_are_no_numbers_is_told_of(broken: float) -> None:
+    logits = torch.zeros(2, 9)
+    logits[1, 3] = broken
+    texts = [Sampler(Request([1], SamplingConfig(greedy=True))) for _ in range(2)]
+    with pytest.raises(CheckpointError, match="not a number"):
+        choose_all(logits, texts)

@@ -47,20 +47,39 @@ def _load(builder, base, offset, kind, align):
     return value
 
 
-def _sum_of_lanes(builder, vector):
-    """The lanes added in pairs: those of the upper half to those of the lower, again and again."""
-    half = vector.type.count
-    while half > 1:
-        half //= 2
-        kind, nothing = ir.VectorType(_I32, half), ir.Constant(vector.type, ir.Undefined)
-        parts = [
-            builder.shuffle_vector(
-                vector, nothing, ir.Constant(kind, [start + lane for lane in range(half)])
-            )
-            for start in (0, half)
-        ]
-        vector = builder.fadd(*parts)
-    return builder.extract_element(vector, _I32(0))
+def _sums_of_lanes(builder, vectors):
+    """The sum of each vector's lanes, added in pairs: those of the upper half to those of the
+    lower, again and again. As many vectors as a power of 2 are folded into each other, so that one
+    addition serves several of them; each sum stays the same."""
+    count, group = len(vectors), vectors[0].type.count
+    if count & (count - 1):
+        return [total for vector in vectors for total in _sums_of_lanes(builder, [vector])]
+    while group > 1:
+        pairs = list(zip(vectors[::2], vectors[1::2], strict=True)) if len(vectors) > 1 else None
+        nothing = ir.Constant(vectors[0].type, ir.Undefined)
+        vectors = [_fold(builder, *pair, group) for pair in pairs or [(vectors[0], nothing)]]
+        if pairs is None:  # the other half is nothing
+            half = ir.VectorType(_I32, vectors[0].type.count // 2)
+            lower = ir.Constant(half, list(range(half.count)))
+            vectors = [builder.shuffle_vector(vectors[0], vectors[0], lower)]
+        group //= 2
+    return [
+        builder.extract_element(vector, _I32(lane))
+        for vector in vectors
+        for lane in range(vector.type.count)
+    ]  # fmt: skip
+
+
+def _fold(builder, one, other, group):
+    """Two vectors as one of as many lanes: of each `group` of them, the upper half is added to the
+    lower."""
+    lower = [lane for lane in range(2 * one.type.count) if lane % group < group // 2]
+    kind = ir.VectorType(_I32, len(lower))
+    parts = [
+        builder.shuffle_vector(one, other, ir.Constant(kind, [lane + more for lane in lower]))
+        for more in (0, group // 2)
+    ]
+    return builder.fadd(*parts)
 
 
 def _tile(w_rows: int, x_rows: int, size: int, ahead: bool = False):
@@ -109,10 +128,8 @@ def _tile(w_rows: int, x_rows: int, size: int, ahead: bool = False):
                         total = vectors[i * x_rows + j]
                         product = builder.call(fma, [weights, numbers, builder.load(total)])
                         builder.store(product, total)
-            sums = [
-                cgutils.alloca_once_value(builder, _sum_of_lanes(builder, builder.load(vector)))
-                for vector in vectors
-            ]
+            totals = _sums_of_lanes(builder, [builder.load(vector) for vector in vectors])
+            sums = [cgutils.alloca_once_value(builder, total) for total in totals]
             rest = cgutils.for_range_slice(builder, whole, k, _I64(1), intp=_I64)
             with rest as (at, _):
                 w_at, x_at = builder.mul(at, _I64(size)), builder.mul(at, _I64(4))
@@ -193,6 +210,46 @@ def _product_for(size: int):
 
 product_float32, _product_int8 = _product_for(4), _product_for(1)
 dot = _tile(1, 1, 4)  # of two addresses and a length: (sum,)
+eight_dots = _tile(8, 1, 4)  # of 8 rows and one: 8 sums, each as `dot` gives it
+
+
+def _blend(width: int):
+    """A function of (shares, values, n, stride, y): y (width * 8,) = the sum of n rows of values,
+    each times its share. All are addresses of float32; stride: bytes from row to row."""
+    vector_of = ir.VectorType(_FLOAT, 8)
+
+    @intrinsic
+    def blend(typingctx, shares, values, n, stride, y):
+        def codegen(context, builder, signature, args):
+            shares, values, n, stride, y = args
+            fma = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(vector_of, [vector_of] * 3), "llvm.fma.v8f32"
+            )
+            zeros = ir.Constant(vector_of, [0.0] * 8)
+            sums = [cgutils.alloca_once_value(builder, zeros) for _ in range(width)]
+            with cgutils.for_range_slice(builder, _I64(0), n, _I64(1), intp=_I64) as (at, _):
+                share = _load(builder, shares, builder.mul(at, _I64(4)), _FLOAT, 4)
+                share = builder.insert_element(zeros, share, _I32(0))
+                lanes = ir.Constant(ir.VectorType(_I32, 8), [0] * 8)
+                share = builder.shuffle_vector(share, share, lanes)
+                row = builder.mul(at, stride)
+                for part, total in enumerate(sums):
+                    place = builder.add(row, _I64(32 * part))
+                    numbers = _load(builder, values, place, vector_of, 4)
+                    found = builder.call(fma, [share, numbers, builder.load(total)])
+                    builder.store(found, total)
+            for part, total in enumerate(sums):
+                place = builder.add(y, _I64(32 * part))
+                place = builder.inttoptr(place, vector_of.as_pointer())
+                builder.store(builder.load(total), place).align = 4
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 5), codegen
+
+    return blend
+
+
+blend_8, blend_32 = _blend(1), _blend(4)
 
 
 @kernel(types.void, *[types.int64] * 9)

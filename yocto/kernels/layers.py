@@ -15,7 +15,7 @@ from numba import types
 
 from yocto.kernels.bits import float_at, put_float, word_at
 from yocto.kernels.compiler import inlined, kernel, mark_cached
-from yocto.kernels.few_rows import dot, product_float32
+from yocto.kernels.few_rows import blend_8, blend_32, dot, eight_dots
 
 F = np.float32
 GELU, SWIGLU, RELU2 = 0, 1, 2  # what `activate` knows
@@ -93,6 +93,35 @@ def _softmax(scores, n, scale):
         put_float(scores, i, float_at(scores, i) / total)
 
 
+@inlined
+def _score(q, keys, scores, n, size):
+    """scores (n,) = each of keys (n, size) times q (size,)."""
+    stride, whole = size * 4, n - n % 8
+    for s in range(0, whole, 8):
+        sums = eight_dots(keys + s * stride, q, size)
+        for i in range(8):
+            put_float(scores, s + i, sums[i])
+    for s in range(whole, n):
+        put_float(scores, s, dot(keys + s * stride, q, size)[0])
+
+
+@inlined
+def _gather(shares, values, y, n, size):
+    """y (size,) = each of values (n, size) times its share, summed in order."""
+    i = 0
+    while i + 32 <= size:
+        blend_32(shares, values + i * 4, n, size * 4, y + i * 4)
+        i += 32
+    while i + 8 <= size:
+        blend_8(shares, values + i * 4, n, size * 4, y + i * 4)
+        i += 8
+    for at in range(i, size):
+        total = F(0)
+        for s in range(n):
+            total += float_at(shares, s) * float_at(values, s * size + at)
+        put_float(y, at, total)
+
+
 @kernel(types.void, *[types.int64] * 9, types.float64, *[types.int64] * 9)
 def attend(
     q, k, v, q_norm, k_norm, cos, sin, keys, values, eps, lengths, scores, y, rows, heads, kv_heads,
@@ -104,7 +133,7 @@ def attend(
     q (rows, heads, size), k, v (rows, kv_heads, size); q_norm, k_norm (size,) or 0; cos, sin
     (room, size) or 0. keys, values: one layer's cache, (rows, kv_heads, room, size), which the new
     token joins; where `one`, (kv_heads, room, size). lengths: int64, the tokens that are there
-    before each. scores: memory for (heads, room). y (rows, heads, size): what each head has found.
+    before each. scores: memory for (room,). y (rows, heads, size): what each head has found.
     """
     group = heads // kv_heads  # heads that look at the same keys and values
     scale = F(1) / math.sqrt(F(size))
@@ -123,17 +152,10 @@ def attend(
             first = (row * heads + head * group) * size * 4
             for j in range(group):
                 _place(q + first + j * size * 4, q_norm, eps, cosines, sines, size)
-            product_float32(keys + base, 0, 0, q + first, scores, at + 1, size, group, 0)
-            for j in range(group):
-                shares = scores + j * (at + 1) * 4
-                _softmax(shares, at + 1, scale)
-                out = y + first + j * size * 4
-                for i in range(size):
-                    put_float(out, i, F(0))
-                for s in range(at + 1):
-                    share, found = float_at(shares, s), values + base + s * size * 4
-                    for i in range(size):
-                        put_float(out, i, float_at(out, i) + share * float_at(found, i))
+            for j in range(first, first + group * size * 4, size * 4):
+                _score(q + j, keys + base, scores, at + 1, size)
+                _softmax(scores, at + 1, scale)
+                _gather(scores, values + base, y + j, at + 1, size)
 
 
 @kernel(types.void, *[types.int64] * 4)

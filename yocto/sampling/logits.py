@@ -6,12 +6,13 @@ token always stays.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 NEVER = float("-inf")
-_FEW = (512, 4096)  # how many of the likeliest tokens are looked at, before all are sorted
+_FEW = (512, 4096)  # how many of the likeliest tokens are looked at, before all shares are sorted
 
 
 def apply_logit_bias(logits: Tensor, ids: Tensor, biases: Tensor) -> Tensor:
@@ -62,8 +63,9 @@ def apply_top_p(logits: Tensor, top_p: float) -> Tensor:
 
 
 def nucleus(logits: Tensor, top_p: float) -> Tensor | None:
-    """What apply_top_p keeps of logits (V,), as ids in any order, from the likeliest tokens alone;
-    None where there are too many of them, or some are as likely as the last."""
+    """What apply_top_p keeps of logits (V,), as ids in any order, from the likeliest tokens alone
+    or, where they are too many, from all shares in order; None where some are as likely as the
+    last, so that the order of ids tells."""
     shares = logits.softmax(dim=-1)
     for few in _FEW:
         if 3 * few > len(logits):  # sorting all is as quick
@@ -72,7 +74,11 @@ def nucleus(logits: Tensor, top_p: float) -> Tensor | None:
         n = int((shares[ids].cumsum(dim=-1) < top_p).sum()) + 1
         if n < few:
             return None if found[n - 1] == found[n] else ids[:n]
-    return None
+    # numpy sorts numbers alone in a quarter of the time that torch takes for them and their places.
+    ordered = torch.from_numpy(np.sort(shares.numpy())[::-1].copy())
+    n = min(int((ordered.cumsum(dim=-1) < top_p).sum()) + 1, len(ordered))
+    kept = torch.from_numpy(np.flatnonzero(shares.numpy() >= ordered[n - 1].item()))
+    return kept if len(kept) == n else None
 
 
 def apply_min_p(logits: Tensor, min_p: float) -> Tensor:

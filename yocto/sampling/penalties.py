@@ -31,6 +31,7 @@ class Penalties:
         self._presence, self._frequency = config.presence_penalty, config.frequency_penalty
         self._fixed: Tensor | None = None  # (V,), biases and banned ids, once V is known
         self._is_fixed = bool(self._biases or request.banned)
+        self._lowered = frozenset([*self._biases, *request.banned])
         self._seen: dict[int, None] = {}  # in order; the repetition penalty counts the prompt, too
         if self._repetition != 1:
             self._seen = dict.fromkeys(request.prompt)
@@ -38,6 +39,8 @@ class Penalties:
         self._counts: Tensor | None = None  # (V,), of generated tokens
         self._does_count = bool(self._presence or self._frequency)
         self._generated: list[int] = []  # not yet in the counts
+        raises = any(bias > 0 for bias in self._biases.values())
+        self._depends = raises or self._does_count or self._repetition != 1
 
     def apply(self, logits: Tensor) -> Tensor:
         """Logits (V,), float32, as they are to be chosen from; those given stay as they are."""
@@ -55,6 +58,11 @@ class Penalties:
             if self._frequency:
                 logits = apply_frequency_penalty(logits, counts, self._frequency)
         return logits
+
+    def spare(self, token_id: int) -> bool:
+        """Whether this token, if it is the likeliest of the logits given, is so of what `apply`
+        makes of them; False where that is to be computed."""
+        return not self._depends and token_id not in self._lowered
 
     def count(self, token_id: int) -> None:
         """A token was generated."""

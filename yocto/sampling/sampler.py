@@ -31,8 +31,12 @@ class Sampler:
         self._penalties = Penalties(request)
         self._greedy = self.config.greedy or self.config.temperature < COLDEST
 
-    def choose(self, logits: Tensor) -> Token:
-        """The next token from logits (V,), on the CPU, float32."""
+    def choose(self, logits: Tensor, likeliest: int | None = None) -> Token:
+        """The next token from logits (V,), on the CPU, float32. likeliest: the first place of the
+        largest of them, where that is known and finite."""
+        if likeliest is not None and self._greedy and self._penalties.spare(likeliest):
+            self._penalties.count(likeliest)
+            return told(likeliest, logits, self.request.logprobs)
         likely = self._penalties.apply(logits)
         if self._greedy:
             token_id = int(likely.numpy().argmax())  # a NaN, where there is one
@@ -106,5 +110,14 @@ def draw(shares: Tensor, generator: torch.Generator) -> int:
 
 
 def choose_all(logits: Tensor, samplers: Sequence[Sampler]) -> list[Token]:
-    """The next token of each text from logits (B, V), on the CPU, float32."""
-    return [sampler.choose(row) for row, sampler in zip(logits, samplers, strict=True)]
+    """The next token of each text from logits (B, V), on the CPU, float32. The largest logit is
+    looked for in all texts at once."""
+    table = logits.numpy()
+    places = table.argmax(axis=1)
+    finite = np.isfinite(table[np.arange(len(table)), places]).tolist()
+    return [
+        sampler.choose(row, place if is_finite else None)
+        for row, sampler, place, is_finite in zip(
+            logits, samplers, places.tolist(), finite, strict=True
+        )
+    ]

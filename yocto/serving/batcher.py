@@ -17,7 +17,7 @@ from yocto.serving.metrics import Metrics
 
 # So many chunks a second go out to all clients together: sooner than a reader notices, and few
 # enough that the model, and not the network, has most of the processor.
-CHUNKS_PER_SECOND = 1000
+CHUNKS_PER_SECOND = 500
 
 
 @dataclass(eq=False)
