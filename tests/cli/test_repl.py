@@ -11,7 +11,7 @@ from conftest import Project
 import yocto.api as api
 from yocto.api import completion
 from yocto.sampling.generate import Generation
-from yocto.sampling.request import Token
+from yocto.sampling.request import Request, Token
 
 
 @pytest.fixture
@@ -22,8 +22,12 @@ def chat(yocto, token_project: Project, monkeypatch: pytest.MonkeyPatch):
     class Echo(Generation):
         """One text: the temperature and the prompt."""
 
+        def add(self, request: Request) -> int:
+            self.request = request
+            return super().add(request)
+
         def __iter__(self) -> Iterator[tuple[int, Token | None]]:
-            (request,) = self.requests
+            request = self.request
             said = f" {request.config.temperature:g}: {tokenizer.decode(request.prompt)!r}"
             for token_id in tokenizer.encode_bytes(said.encode())[: request.config.max_new_tokens]:
                 yield 0, Token(token_id)
