@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,15 @@ def test_openais_names_come_through_tiktoken(yocto, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tiktoken, "get_encoding", lambda name: made)
     (row,) = told(yocto, "o200k", "--text-path", "one.txt")["corpora"][0]["tokenizers"]
     assert (row["name"], row["tokens"]) == ("o200k", len(ONE.encode()))
+
+
+def test_a_run_that_is_called_as_one_of_openais_is_told_of(
+    yocto, token_project, home: Path
+) -> None:
+    shutil.copytree(token_project.run, home / "checkpoints/gpt2", symlinks=True)
+    result = yocto("compare-tokenizers", "gpt2", "--text-path", "one.txt")
+    assert result.exit_code == 0, result.stderr
+    assert "note: gpt2 is the run checkpoints/gpt2 here" in result.stderr
 
 
 def test_a_name_without_a_rank_file_is_one_clear_error(yocto, monkeypatch) -> None:

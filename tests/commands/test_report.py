@@ -14,6 +14,7 @@ from made_runs import evaluation, make_run, training
 
 from yocto.evaluation.record import add_evaluation
 from yocto.evaluation.result import Evaluation, TaskScore, TextScore
+from yocto.tokenizer.char import CharTokenizer
 from yocto.utils.lock import exclusive
 
 QUICK = ("--temperature", "0", "--temperature", "0.9", "--max-new-tokens", "8")
@@ -121,6 +122,19 @@ def test_losses_of_other_tokens_are_not_compared(yocto, here) -> None:
     written = (here / "report.md").read_text()
     assert cells(written, "best validation loss") == ["2.0000", "1.0000"]
     assert cells(written, "best bits per byte") == ["1.0000", "**0.5000** ★"]
+
+
+def test_bits_that_leave_out_unknown_text_are_not_marked_as_the_best(
+    yocto, here, monkeypatch
+) -> None:
+    make_run(here / "a", [evaluation(12, 2.0)])
+    make_run(here / "b", [evaluation(12, 1.0)], letters="abcxyz \n")
+    monkeypatch.setattr(CharTokenizer, "unk_id", 0)
+    yocto("report", "a", "b", "--ckpt-dir", here, "--no-samples")
+    written = (here / "report.md").read_text()
+    assert cells(written, "best bits per byte") == ["1.0000", "0.5000"]
+    assert "the best" not in written
+    assert "bits per byte of a, b may leave out text" in written
 
 
 def test_settings_that_are_no_defaults_come_first(yocto, here) -> None:

@@ -18,6 +18,7 @@ from yocto.evaluation.tokenizer_figures import Candidate, measure
 from yocto.evaluation.tokenizer_specs import open_tokenizer
 from yocto.report.canvas import blank, picture_kind
 from yocto.report.tokenizer_plots import draw_comparison
+from yocto.tokenizer.named import NAMES
 from yocto.utils.files import atomic_file
 from yocto.utils.progress import Progress
 
@@ -35,6 +36,11 @@ def run(config: CompareTokenizersConfig, progress: Progress) -> TokenizerCompari
         picture_kind(config.out_path)
         blank(1, 1)  # before the work: whether there is matplotlib
     named = _open_all(config)
+    for spec in filter(NAMES.__contains__, config.tokenizer):
+        if (run_folder := Path(config.ckpt_dir) / spec).is_dir():
+            progress.notice(
+                f"{spec} is the run {run_folder} here; OpenAI's takes another --ckpt-dir"
+            )
     unfilled: list[Unfilled] = []
     with ExitStack() as held:
         corpora = _open_texts(config, held)
