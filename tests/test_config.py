@@ -258,6 +258,9 @@ def value_strategy(cls: type[Config], f: dataclasses.Field[Any]) -> st.SearchStr
         values = st.lists(st.sampled_from(["0=1", "262=-5.5", "7=-inf"]), max_size=3).map(tuple)
     elif f.name == "temperature" and get_origin(kind) is tuple:
         values = st.lists(st.sampled_from(["0", "0.8", "1e1"]), max_size=3).map(tuple)
+    elif f.name == "allow_origin":
+        sites = ["https://example.org", "http://localhost:3000"]
+        values = st.lists(st.sampled_from(sites), max_size=3).map(tuple)
     elif f.name == "domain":
         values = st.lists(st.sampled_from(["a=x", "a=y=z", "b-2=x"]), max_size=3).map(tuple)
     elif (cls, f.name) == (StudyTokenizersConfig, "train"):

@@ -41,7 +41,7 @@ def render_overview(result: Overview, as_json: bool) -> None:
         cells = (row.what, figure(row.ours), row.unit, row.peer or NONE, theirs, ratio)
         table.add_row(*map(Text, cells))
     Console(highlight=False).print(table)
-    write("\nratio: how many times as quick as the quickest other yocto is, in the same rounds\n")
+    write("\nratio: how many times as quick yocto is as the other, in the same rounds\n")
     for line in result.reasons:
         write(f"{line}\n")
     if result.out_path is not None:
